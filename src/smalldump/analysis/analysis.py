@@ -1,0 +1,52 @@
+"""All that is worked out about one machine, in the order in which each part needs the one before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from smalldump.analysis.parameters import Parameter, decode_parameters
+from smalldump.analysis.stop_text import stop_text
+from smalldump.analysis.verdict import Verdict, reach_verdict
+from smalldump.knowledge.catalog import BugCheckEntry, bug_check
+from smalldump.model import Absent, Snapshot
+from smalldump.unwind import Stacks, walk
+
+__all__ = ["Analysis", "analyse"]
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """The analysis of one machine.
+
+    Attributes:
+        entry: What the knowledge base says of the bug check; None where it does not know the code.
+        subcode: Meaning of the sub-code that the parameters select, or None.
+        parameters: The four parameters, decoded.
+        stop_text: The lines of the STOP message.
+        stacks: The call stack, in its two parts.
+        verdict: Who is to blame, how sure that is, and why.
+    """
+
+    entry: BugCheckEntry | None
+    subcode: str | None
+    parameters: tuple[Parameter, ...]
+    stop_text: tuple[str, ...]
+    stacks: Stacks
+    verdict: Verdict
+
+
+def analyse(machine: Snapshot) -> Analysis:
+    """Analyse a stopped machine. Never raises for what the dump holds: what cannot be told is said to be so."""
+    stop = machine.bug_check
+    entry = None if isinstance(stop, Absent) else bug_check(stop.stored_code)
+    subcode = entry.match(stop.parameters) if entry and not isinstance(stop, Absent) else None
+    parameters = decode_parameters(machine, entry)
+    stacks = walk(machine)
+    return Analysis(
+        entry,
+        subcode.meaning if subcode else None,
+        parameters,
+        stop_text(machine, entry, parameters),
+        stacks,
+        reach_verdict(machine, entry, parameters, stacks),
+    )

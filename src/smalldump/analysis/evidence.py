@@ -1,0 +1,129 @@
+"""Evidence: what in a dump speaks for which driver, and how much it weighs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from smalldump.analysis.parameters import Parameter, read_unicode_string
+from smalldump.analysis.places import place_of
+from smalldump.knowledge.catalog import CulpritHint
+from smalldump.knowledge.drivers import driver
+from smalldump.model import Absent, Module, Snapshot
+from smalldump.unwind import Frame, FrameTrust, Stacks
+
+__all__ = ["Evidence", "Kind", "gather", "is_skipped"]
+
+
+class Kind(Enum):
+    """The kinds of evidence: name and weight.
+
+    The weights are judgement, not statistics. A parameter that Windows itself put there outweighs what the stack
+    shows; an exact place outweighs a scanned one; the driver merely next on the stack counts least.
+    """
+
+    UNLOADED_DRIVER = ("unloaded-driver", 5)
+    UNLOADED_CODE = ("code-of-unloaded-driver", 4)
+    BROKEN_DRIVER = ("named-by-windows", 4)
+    NAMED_PARAMETER = ("parameter-names-driver", 4)
+    PARAMETER = ("parameter-points-into-driver", 3)
+    FAULTING_INSTRUCTION = ("faulting-instruction", 3)
+    FRAME = ("first-driver-frame", 2)
+    SCANNED_FRAME = ("first-driver-frame-scanned", 1)
+
+    def __init__(self, label: str, weight: int) -> None:
+        self.label, self.weight = label, weight
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One piece of evidence.
+
+    Attributes:
+        module: Name of the driver that it speaks for, as WinDbg calls it.
+        text: What was seen, in one clause.
+    """
+
+    kind: Kind
+    module: str
+    text: str
+
+
+def is_skipped(module: Module, machine: Snapshot, *, only_always: bool = False) -> bool:
+    """Whether a search for a culprit goes past this module: kernel and frameworks, and mostly class drivers too."""
+    if machine.modules and module is machine.modules[0]:
+        return True
+    entry = driver(module.file)
+    return entry is not None and (entry.skip == "always" or (entry.skip == "usually" and not only_always))
+
+
+def gather(
+    machine: Snapshot, hint: CulpritHint | None, parameters: Sequence[Parameter], stacks: Stacks
+) -> tuple[Evidence, ...]:
+    """All evidence in the dump, the heaviest first."""
+    found = [
+        *_from_windows(machine),
+        *_from_hint(machine, hint, parameters),
+        *_from_context(machine, stacks),
+        *_from_frames(machine, stacks),
+    ]
+    return tuple(sorted(found, key=lambda evidence: -evidence.kind.weight))
+
+
+def _from_windows(machine: Snapshot) -> Iterator[Evidence]:
+    name = machine.broken_driver
+    if not isinstance(name, Absent):
+        module = machine.modules.named(name.rpartition("\\")[2])
+        yield Evidence(Kind.BROKEN_DRIVER, module.name if module else name, "Windows itself named it in the dump")
+
+
+def _from_hint(machine: Snapshot, hint: CulpritHint | None, parameters: Sequence[Parameter]) -> Iterator[Evidence]:
+    if hint is None or not parameters:
+        return
+    value = parameters[hint.param - 1].value
+    if hint.kind == "pointer:unicode_string":
+        yield from _named(machine, hint, value)
+        return
+    if hint.kind not in ("address-code", "address-data"):
+        return
+    place = place_of(machine, value)
+    if place.unloaded is not None:
+        text = f"parameter {hint.param} points to where it was loaded before"
+        yield Evidence(Kind.UNLOADED_DRIVER, place.unloaded.name, text)
+    elif place.module is not None and not is_skipped(place.module, machine, only_always=True):
+        yield Evidence(Kind.PARAMETER, place.module.name, f"parameter {hint.param} is {place.words}: {hint.how}")
+
+
+def _named(machine: Snapshot, hint: CulpritHint, address: int) -> Iterator[Evidence]:
+    name = read_unicode_string(machine, address)
+    if name:
+        module = machine.modules.named(name.rpartition("\\")[2])
+        yield Evidence(Kind.NAMED_PARAMETER, module.name if module else name, f"parameter {hint.param} names it")
+
+
+def _from_context(machine: Snapshot, stacks: Stacks) -> Iterator[Evidence]:
+    if not stacks.crash.frames or not stacks.dispatch.frames:
+        return  # the registers are those of the stop itself, not of a failure
+    frame = stacks.crash.frames[0]
+    if frame.unloaded is not None:
+        text = f"{frame.text(machine.machine.bits)} was executed after that driver was gone"
+        yield Evidence(Kind.UNLOADED_CODE, frame.unloaded.name, text)
+    elif frame.module is not None and not is_skipped(frame.module, machine, only_always=True):
+        text = f"the failing instruction is {frame.text(machine.machine.bits)}"
+        yield Evidence(Kind.FAULTING_INSTRUCTION, frame.module.name, text)
+
+
+def _from_frames(machine: Snapshot, stacks: Stacks) -> Iterator[Evidence]:
+    # The first frame whose module is no kernel, framework or class driver; failing that, the first class driver.
+    for only_always in (False, True):
+        for frame in stacks.crash.frames:
+            if frame.module is not None and not is_skipped(frame.module, machine, only_always=only_always):
+                yield _frame_evidence(machine, frame, frame.module)
+                return
+
+
+def _frame_evidence(machine: Snapshot, frame: Frame, module: Module) -> Evidence:
+    kind = Kind.SCANNED_FRAME if frame.trust is FrameTrust.SCAN else Kind.FRAME
+    how = ", found by scanning" if kind is Kind.SCANNED_FRAME else ""
+    return Evidence(kind, module.name, f"{frame.text(machine.machine.bits)} is the first driver on the stack{how}")

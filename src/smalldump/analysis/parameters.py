@@ -1,0 +1,136 @@
+"""The four bug check parameters: meaning and decoded value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from smalldump.analysis.places import place_of
+from smalldump.knowledge.catalog import BugCheckEntry, ParameterEntry, exception_name, status_name
+from smalldump.knowledge.flags import access, irql_name
+from smalldump.model import Absent, Snapshot
+
+__all__ = ["Parameter", "decode_parameters", "read_unicode_string"]
+
+_TEXT_LIMIT = 256  # bytes of a string that a parameter points to
+_DECIMAL_LIMIT = 99_999  # larger numbers are sizes, hashes, masks: no easier to read in decimal
+_UNKNOWN = ParameterEntry("Not documented", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A bug check parameter.
+
+    Attributes:
+        number: 1 to 4.
+        meaning: In words, by the sub-code where one applies.
+        kind: How it is to be read (see the knowledge room).
+        decoded: What the value stands for, or None where that is nothing more than the number.
+    """
+
+    number: int
+    value: int
+    meaning: str
+    kind: str
+    decoded: str | None
+
+
+def decode_parameters(machine: Snapshot, entry: BugCheckEntry | None) -> tuple[Parameter, ...]:
+    """The parameters of the bug check with what the knowledge base says of them."""
+    bug_check = machine.bug_check
+    if isinstance(bug_check, Absent):
+        return ()
+    subcode = entry.match(bug_check.parameters) if entry else None
+    kinds = subcode.parameters if subcode else entry.parameters if entry else (_UNKNOWN,) * 4
+    selects = entry is not None and len(entry.subcodes) > 0
+    return tuple(
+        # Sub-codes are known by their hexadecimal number: a decimal one beside it would only confuse.
+        Parameter(
+            number,
+            value,
+            kind.meaning,
+            kind.kind,
+            None if number == 1 and selects and kind.kind == "integer" else _decoded(machine, kind.kind, value),
+        )
+        for number, (value, kind) in enumerate(zip(bug_check.parameters, kinds, strict=True), 1)
+    )
+
+
+def _decoded(machine: Snapshot, kind: str, value: int) -> str | None:
+    decoder = _DECODERS.get(kind)
+    if decoder is not None:
+        return decoder(machine, value)
+    return _address(machine, value) if kind.startswith("pointer:") or kind == "unknown" else None
+
+
+def _address(machine: Snapshot, value: int) -> str | None:
+    words = place_of(machine, value).words
+    # A small number in a parameter of unknown kind need not be an address at all.
+    return None if value < machine.machine.kernel_start and words and "null" in words else words
+
+
+def _memory(machine: Snapshot, value: int) -> str | None:
+    return place_of(machine, value).words
+
+
+def _status(_machine: Snapshot, value: int) -> str | None:
+    return status_name(value)
+
+
+def _exception(_machine: Snapshot, value: int) -> str | None:
+    return exception_name(value) or status_name(value)
+
+
+def _irql(machine: Snapshot, value: int) -> str | None:
+    return irql_name(value, machine.machine.name.lower())
+
+
+def _access(machine: Snapshot, value: int) -> str | None:
+    stop = machine.bug_check
+    found = None if isinstance(stop, Absent) else access(stop.code, value)
+    return found and str(found)
+
+
+def _decimal(_machine: Snapshot, value: int) -> str | None:
+    return str(value) if 9 < value <= _DECIMAL_LIMIT else None
+
+
+def _process(_machine: Snapshot, value: int) -> str:
+    return f"pid {value}"
+
+
+def _string(machine: Snapshot, value: int) -> str | None:
+    raw = machine.memory.read_some(value, _TEXT_LIMIT).partition(b"\0")[0]
+    text = raw.decode("ascii", "replace")
+    return f'"{text}"' if len(text) > 1 and text.isprintable() else _address(machine, value)
+
+
+def read_unicode_string(machine: Snapshot, address: int) -> str | None:
+    """The text of the UNICODE_STRING at `address`, where both it and its buffer are in the dump and printable."""
+    pointer = machine.machine.pointer
+    length = machine.memory.word(address, 2)
+    buffer = machine.memory.word(address + pointer, pointer)
+    if not length or not buffer or length % 2:
+        return None
+    raw = machine.memory.try_read(buffer, min(length, _TEXT_LIMIT))
+    text = raw.decode("utf-16-le", "replace") if raw else ""
+    return text if text and text.isprintable() else None
+
+
+def _unicode_string(machine: Snapshot, value: int) -> str | None:
+    text = read_unicode_string(machine, value)
+    return f'"{text}"' if text else _address(machine, value)
+
+
+_DECODERS: dict[str, Callable[[Snapshot, int], str | None]] = {
+    "address-code": _memory,
+    "address-data": _memory,
+    "ntstatus": _status,
+    "exception-code": _exception,
+    "irql": _irql,
+    "access-type": _access,
+    "integer": _decimal,
+    "process-id": _process,
+    "pointer:string": _string,
+    "pointer:unicode_string": _unicode_string,
+}

@@ -1,0 +1,68 @@
+"""What lies at an address, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from smalldump.addresses import format_address
+from smalldump.model import Absent, Module, Snapshot, UnloadedModule
+
+__all__ = ["Place", "place_of"]
+
+_NULL_PAGE = 0x10000
+_STRUCTURES = {
+    "ETHREAD": "the thread that crashed",
+    "EPROCESS": "the current process",
+    "KPRCB": "the processor's control block",
+    "KDDEBUGGER_DATA64": "the debugger data block",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What an address belongs to: at most one of module and unloaded driver; `words` say it for people."""
+
+    address: int
+    module: Module | None
+    unloaded: UnloadedModule | None
+    words: str | None
+
+
+def place_of(machine: Snapshot, address: int) -> Place:
+    """What lies at `address`: a module, an unloaded driver's old range, a known structure, the stack, user memory."""
+    module = machine.modules.at(address)
+    if module is not None:
+        return Place(address, module, None, f"{module.name}+{address - module.base:#x}")
+    unloaded = machine.unloaded_at(address)
+    if unloaded is not None:
+        words = f"<Unloaded_{unloaded.name}>+{address - unloaded.base:#x}"
+        return Place(address, None, unloaded, words)
+    return Place(address, None, None, _region(machine, address))
+
+
+def _region(machine: Snapshot, address: int) -> str | None:
+    if address < _NULL_PAGE:
+        return "null pointer" if address == 0 else f"null pointer + {address:#x}"
+    for structure in machine.structures.values():
+        start = structure.address
+        if not isinstance(start, Absent) and start <= address < start + len(structure.data):
+            inside = f" + {address - start:#x}" if address > start else ""
+            return f"{structure.kind} of {_STRUCTURES[structure.kind]}{inside}"
+    return _stack_region(machine, address) or _half(machine, address)
+
+
+def _stack_region(machine: Snapshot, address: int) -> str | None:
+    if not isinstance(machine.stack, Absent) and address in machine.stack:
+        return "on the saved stack"
+    thread = machine.thread
+    if isinstance(thread, Absent) or isinstance(thread.stack_base, Absent) or isinstance(thread.stack_limit, Absent):
+        return None
+    inside = thread.stack_limit <= address < thread.stack_base
+    return "on the thread's stack, not saved" if inside else None
+
+
+def _half(machine: Snapshot, address: int) -> str | None:
+    if address < machine.machine.kernel_start:
+        user = machine.machine.bits == 32 or address < 1 << 47
+        return f"user-mode address {format_address(address, machine.machine.bits)}" if user else "not canonical"
+    return None

@@ -1,0 +1,208 @@
+"""The verdict: who did it, how sure, and why; "this dump cannot tell" is an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from smalldump.analysis.evidence import Evidence, Kind, gather
+from smalldump.analysis.limits import limits_of
+from smalldump.analysis.parameters import Parameter
+from smalldump.knowledge.catalog import BugCheckEntry, CulpritHint, culprit_hint
+from smalldump.knowledge.drivers import DriverEntry, driver
+from smalldump.model import Absent, Module, Snapshot
+from smalldump.unwind import Stacks
+
+__all__ = ["Candidate", "Confidence", "Culprit", "CulpritKind", "Verdict", "reach_verdict"]
+
+
+class Confidence(Enum):
+    """How sure a verdict is."""
+
+    NONE = "none"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class CulpritKind(Enum):
+    """What a verdict blames."""
+
+    DRIVER = "driver"
+    UNLOADED_DRIVER = "unloaded_driver"
+    PROCESS = "process"
+    HARDWARE = "hardware"
+    USER = "user_initiated"
+    LIVE_DUMP = "live_dump"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A driver that evidence speaks for, with the sum of its weights."""
+
+    module: str
+    score: int
+
+
+@dataclass(frozen=True, slots=True)
+class Culprit:
+    """Who is blamed: a driver (file, maker and product where known) or a process (only its name)."""
+
+    name: str
+    file: str | None
+    vendor: str | None
+    product: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The verdict on one dump.
+
+    Attributes:
+        culprit: Who is blamed, or None where nobody can be.
+        evidence: What speaks for the culprit and for others, the heaviest first.
+        candidates: Drivers by score, the highest first.
+        limits: What this dump cannot show.
+        next_steps: What to do.
+    """
+
+    kind: CulpritKind
+    culprit: Culprit | None
+    confidence: Confidence
+    summary: str
+    evidence: tuple[Evidence, ...]
+    candidates: tuple[Candidate, ...]
+    limits: tuple[str, ...]
+    next_steps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    kind: CulpritKind
+    culprit: Culprit | None
+    confidence: Confidence
+    summary: str
+
+
+def reach_verdict(
+    machine: Snapshot, entry: BugCheckEntry | None, parameters: Sequence[Parameter], stacks: Stacks
+) -> Verdict:
+    """Weigh the evidence of a dump."""
+    hint = _hint(machine)
+    evidence = gather(machine, hint, parameters, stacks)
+    candidates = _ranked(evidence)
+    found = _without_driver(machine, entry) or _with_driver(machine, evidence, candidates) or _undecided(entry)
+    limits = limits_of(machine, hint, parameters, stacks)
+    return Verdict(
+        found.kind,
+        found.culprit,
+        found.confidence,
+        found.summary,
+        evidence,
+        candidates,
+        limits,
+        _next_steps(found),
+    )
+
+
+def _hint(machine: Snapshot) -> CulpritHint | None:
+    stop = machine.bug_check
+    return None if isinstance(stop, Absent) else culprit_hint(stop.stored_code, stop.parameters)
+
+
+def _ranked(evidence: Sequence[Evidence]) -> tuple[Candidate, ...]:
+    scores: dict[str, int] = {}
+    for piece in evidence:
+        scores[piece.module] = scores.get(piece.module, 0) + piece.kind.weight
+    ranked = sorted(scores.items(), key=lambda item: -item[1])
+    return tuple(Candidate(module, score) for module, score in ranked)
+
+
+_UNLOADED = (Kind.UNLOADED_DRIVER, Kind.UNLOADED_CODE)
+_CRITICAL_PROCESS = (0xEF, 0xF4)
+_SUMMARY_OF_CAUSE = {
+    "hardware": "The hardware reported an error by itself; no driver is to blame by this dump.",
+    "user-initiated": "Somebody or something asked for this dump on purpose; nothing failed.",
+}
+_KIND_OF_CAUSE = {"hardware": CulpritKind.HARDWARE, "user-initiated": CulpritKind.USER}
+
+
+def _without_driver(machine: Snapshot, entry: BugCheckEntry | None) -> _Finding | None:
+    # Bug checks whose culprit is no driver, whatever lies on the stack.
+    if entry is None:
+        return None
+    if entry.code in _CRITICAL_PROCESS:
+        return _critical_process(machine)
+    if entry.live_dump:
+        summary = "A live dump: Windows took it without stopping, because a component asked for it."
+        return _Finding(CulpritKind.LIVE_DUMP, None, Confidence.NONE, summary)
+    cause = entry.causes[0] if entry.causes else ""
+    if cause in _KIND_OF_CAUSE:
+        return _Finding(_KIND_OF_CAUSE[cause], None, Confidence.MEDIUM, _SUMMARY_OF_CAUSE[cause])
+    return None
+
+
+def _critical_process(machine: Snapshot) -> _Finding | None:
+    stop, process = machine.bug_check, machine.process
+    if isinstance(stop, Absent) or isinstance(process, Absent) or isinstance(process.name, Absent):
+        return None
+    if stop.parameters[0] != process.address:
+        return None
+    culprit = Culprit(process.name, None, None, None)
+    summary = f"The process {process.name}, without which Windows cannot run, ended."
+    return _Finding(CulpritKind.PROCESS, culprit, Confidence.MEDIUM, summary)
+
+
+def _with_driver(machine: Snapshot, evidence: Sequence[Evidence], candidates: Sequence[Candidate]) -> _Finding | None:
+    if not candidates:
+        return None
+    name = candidates[0].module
+    pieces = [piece for piece in evidence if piece.module == name]
+    module = machine.modules.named(name)
+    known = driver(module.file if module else name)
+    kind = CulpritKind.UNLOADED_DRIVER if pieces[0].kind in _UNLOADED else CulpritKind.DRIVER
+    culprit = _culprit(name, module, known)
+    summary = f"{culprit.file or culprit.name}{_made_by(known)}: {pieces[0].text}."
+    return _Finding(kind, culprit, _confidence(pieces, candidates, known), summary)
+
+
+def _culprit(name: str, module: Module | None, known: DriverEntry | None) -> Culprit:
+    file = module.file if module else name
+    return Culprit(name, file, known.vendor if known else None, known.product if known else None)
+
+
+def _made_by(known: DriverEntry | None) -> str:
+    return f" ({known.vendor}, {known.description})" if known else ""
+
+
+def _confidence(pieces: Sequence[Evidence], candidates: Sequence[Candidate], known: DriverEntry | None) -> Confidence:
+    # High asks for two agreeing kinds of evidence, one of them exact, for a driver that does not come with Windows:
+    # a driver of Windows that fails is often the victim of another one, and a class driver mostly is.
+    exact = [piece for piece in pieces if piece.kind.weight >= Kind.FAULTING_INSTRUCTION.weight]
+    rival = len(candidates) > 1 and candidates[1].score * 2 > candidates[0].score
+    if not exact or (known and known.skip != "never"):
+        return Confidence.LOW
+    if len({piece.kind for piece in pieces}) > 1 and not rival and not (known and known.vendor == "Microsoft"):
+        return Confidence.HIGH
+    return Confidence.MEDIUM
+
+
+def _undecided(entry: BugCheckEntry | None) -> _Finding:
+    causes = f" Usual causes of this bug check: {', '.join(entry.causes)}." if entry and entry.causes else ""
+    summary = f"This dump cannot tell which driver is to blame.{causes}"
+    return _Finding(CulpritKind.UNDECIDED, None, Confidence.NONE, summary)
+
+
+def _next_steps(found: _Finding) -> tuple[str, ...]:
+    if found.kind in (CulpritKind.DRIVER, CulpritKind.UNLOADED_DRIVER) and found.culprit:
+        vendor = found.culprit.vendor
+        if vendor == "Microsoft":
+            return ("Install the pending Windows updates; if it happens again, keep a kernel memory dump.",)
+        return (f"Update {found.culprit.file or found.culprit.name}" + (f" ({vendor})." if vendor else "."),)
+    if found.kind is CulpritKind.HARDWARE:
+        return ("Check temperature, power supply and memory; update the firmware.",)
+    if found.kind is CulpritKind.UNDECIDED:
+        return ("Set Windows to write a kernel memory dump, so that the next crash shows more.",)
+    return ()

@@ -1,0 +1,113 @@
+"""Whether a file is a whole small dump, a damaged one, or none: what `check` says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from smalldump.checking.content import data_start
+from smalldump.checking.evidence import error
+from smalldump.checking.findings import findings
+from smalldump.errors import FormatError, NotADump, UnsupportedFormat
+from smalldump.model.absent import Absent
+from smalldump.model.records import Finding, Severity
+from smalldump.sources.small import SmallDump
+
+__all__ = ["CheckResult", "FileState", "check", "readable", "state"]
+
+
+class FileState(Enum):
+    """What a file is."""
+
+    WHOLE = "whole"
+    """A small dump of which nothing is lost; there may be warnings."""
+    DAMAGED = "damaged"
+    """A small dump of which something is lost; the rest can be read."""
+    NOT_A_DUMP = "not_a_dump"
+    """No small dump: empty, zeros, another kind of file, or another kind of memory dump."""
+
+
+_REFUSALS = ("empty-file", "all-zero", "wrong-signature", "wrong-dump-type")
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What `check` found out about a file.
+
+    Attributes:
+        name: What the file was called.
+        size: Its bytes.
+        findings: In the order of the file.
+        readable: What can be read of it, in words.
+        dump: The dump, or None where there is none.
+    """
+
+    name: str
+    size: int
+    state: FileState
+    findings: tuple[Finding, ...]
+    readable: tuple[str, ...] = ()
+    dump: SmallDump | None = None
+
+
+def state(found: Iterable[Finding]) -> FileState:
+    """What a file with these findings is: damaged if one of them is an error."""
+    errors = [finding.code for finding in found if finding.severity is Severity.ERROR]
+    if any(code in _REFUSALS for code in errors):
+        return FileState.NOT_A_DUMP
+    return FileState.DAMAGED if errors else FileState.WHOLE
+
+
+def check(data: memoryview, name: str = "") -> CheckResult:
+    """Examine the bytes of a file, whatever they are; never raises.
+
+    Args:
+        data: The whole file.
+        name: What to call it.
+    """
+    try:
+        dump = SmallDump(data, name)
+    except FormatError as refusal:
+        why = _refusal(data, refusal)
+        return CheckResult(name, len(data), state([why]), (why,))
+    found = findings(dump)
+    return CheckResult(name, len(data), state(found), found, tuple(readable(dump)), dump)
+
+
+def _refusal(data: memoryview, reason: FormatError) -> Finding:
+    if not data:
+        return error("empty-file", "the file is empty", 0)
+    if isinstance(reason, UnsupportedFormat):
+        return error("wrong-dump-type", str(reason), reason.offset)
+    if not isinstance(reason, NotADump):
+        return error("header-cut", str(reason), len(data))
+    begin = data_start(data, 0, len(data))
+    if begin == len(data):
+        return error("all-zero", f"all {len(data):,} bytes of the file are zero", 0)
+    found = f"; the first byte that is not zero is at {begin:#x}" if begin >= 8 else ""
+    return error("wrong-signature", f"{reason}{found}", 0)
+
+
+def readable(dump: SmallDump) -> Iterator[str]:
+    """What can be read of a dump, however damaged, in words."""
+    if not isinstance(dump.file.fact("bug_check_code"), Absent):
+        yield "bug check"
+    for name, fact in (
+        ("registers", dump.contexts.crash),
+        ("call stack", dump.stack),
+        ("processor", dump.processor),
+        ("process", dump.process),
+        ("thread", dump.thread),
+        ("debugger data block", dump.debugger_data),
+    ):
+        if not isinstance(fact, Absent):
+            yield name
+    for name, facts in (
+        ("loaded drivers", dump.modules),
+        ("unloaded drivers", dump.unloaded_modules),
+        ("data blocks", dump.data_blocks),
+        ("blobs of secondary data", dump.blobs),
+    ):
+        if not isinstance(facts, Absent) and len(facts):
+            yield f"{len(facts)} {name}"

@@ -1,0 +1,90 @@
+"""`smalldump show`: what a dump holds, section by section, or byte by byte."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+import click
+
+from smalldump.api import analyze_source
+from smalldump.cli.console import complain, say, screen_width
+from smalldump.cli.exits import ExitCode, of_report
+from smalldump.cli.layout import layout_json, layout_text
+from smalldump.cli.options import no_terminal, private_option
+from smalldump.intake import ByteSource, open_single
+from smalldump.report import Report
+from smalldump.report.text import SECTIONS, render_section
+from smalldump.report.values import JsonObject
+
+__all__ = ["show"]
+
+LAYOUT = "layout"
+
+_KEYS = {
+    "header": ("file", "header", "system", "crash"),
+    "bugcheck": ("bug_check",),
+    "registers": ("registers", "contexts"),
+    "stack": ("stack_window", "stack", "stack_end", "trap_frame", "dispatch"),
+    "modules": ("modules",),
+    "unloaded": ("unloaded_modules",),
+    "process": ("process", "thread"),
+    "processor": ("processor",),
+    "debugger-data": ("debugger_data", "mm"),
+    "pages": ("pages",),
+    "blobs": ("blobs",),
+}
+
+_EPILOG = f"""
+\b
+Sections:
+  {", ".join(SECTIONS[:6])},
+  {", ".join(SECTIONS[6:])}
+  layout  every byte of the file accounted for, unclaimed ones listed
+
+\b
+Examples:
+  smalldump show 112226-8765-01.dmp
+  smalldump show 112226-8765-01.dmp registers stack
+  smalldump show 112226-8765-01.dmp layout --format json
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("path", type=click.Path(), callback=no_terminal)
+@click.argument(
+    "sections", metavar="[SECTION]...", nargs=-1, type=click.Choice([*SECTIONS, LAYOUT], case_sensitive=False)
+)
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@private_option
+def show(path: str, sections: tuple[str, ...], form: str, private: bool) -> int:
+    """Show what a dump holds: the named sections, or all of them except layout.
+
+    PATH is a dump, an archive with one dump in it, or - for standard input.
+    """
+    with open_single(path) as source:
+        report = analyze_source(source, private=private, detailed=True)
+        code = of_report(report)
+        if code is ExitCode.UNREADABLE:
+            complain(f"{source.name}: {'; '.join(finding['message'] for finding in report['findings'])}")
+        elif form == "json":
+            say(json.dumps(_json(source, report, sections or SECTIONS), indent=2))
+        else:
+            for at, lines in enumerate(_texts(source, report, sections or SECTIONS)):
+                say(("\n" if at else "") + lines.rstrip("\n"))
+    return code
+
+
+def _texts(source: ByteSource, report: Report, sections: Sequence[str]) -> Iterator[str]:
+    width = screen_width()
+    for name in sections:
+        text = layout_text(source, width) if name == LAYOUT else render_section(report, name, width=width)
+        yield text if len(sections) == 1 else f"{click.style(f'[{name}]', bold=True)}\n{text}"
+
+
+def _json(source: ByteSource, report: Report, sections: Sequence[str]) -> JsonObject:
+    """The parts of the report that the sections show; an object even for one of them."""
+    shown: JsonObject = {}
+    for name in sections:
+        shown |= {LAYOUT: layout_json(source)} if name == LAYOUT else {key: report[key] for key in _KEYS[name]}
+    return shown

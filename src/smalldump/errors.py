@@ -1,0 +1,112 @@
+"""Everything that smalldump raises on purpose.
+
+    SmallDumpError
+      FormatError            the bytes are not what their header says     (.offset .expected .found)
+        NotADump             the file is no kernel memory dump at all
+        Truncated            the file ends before what it promises
+        UnsupportedFormat    a dump, but of a kind that is not read (yet)
+      MemoryUnavailable      memory that was asked for is not in the dump (.address .wanted .got)
+      SourceUnreadable       a file, folder or archive cannot be read     (.path)
+      StoreError             minidump directory or reserve trouble        (.path)
+
+A test holds this drawing against the classes.
+"""
+
+from __future__ import annotations
+
+from smalldump.addresses import format_address
+
+__all__ = [
+    "FormatError",
+    "MemoryUnavailable",
+    "NotADump",
+    "SmallDumpError",
+    "SourceUnreadable",
+    "StoreError",
+    "Truncated",
+    "UnsupportedFormat",
+]
+
+
+class SmallDumpError(Exception):
+    """Root of all errors that smalldump raises on purpose."""
+
+
+class FormatError(SmallDumpError):
+    """The bytes are not what their header says.
+
+    Attributes:
+        offset: File offset of the offending bytes, or None where no single place is at fault.
+        expected: What the format asks for, in words.
+        found: What the file holds, in words.
+    """
+
+    def __init__(
+        self, what: str, *, offset: int | None = None, expected: str | None = None, found: str | None = None
+    ) -> None:
+        self.what, self.offset, self.expected, self.found = what, offset, expected, found
+        place = "" if offset is None else f" at offset {offset:#x}"
+        details = [f"{word} {text}" for word, text in (("expected", expected), ("found", found)) if text is not None]
+        super().__init__(f"{what}{place}" + (f": {', '.join(details)}" if details else ""))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_format_error, (type(self), self.what, self.offset, self.expected, self.found))
+
+
+class NotADump(FormatError):
+    """The file is no kernel memory dump at all: empty, zero-filled, or with another signature."""
+
+
+class Truncated(FormatError):
+    """The file ends before what it promises."""
+
+
+class UnsupportedFormat(FormatError):
+    """A memory dump, but of a kind that is not read."""
+
+
+class MemoryUnavailable(SmallDumpError):
+    """Memory that was asked for is not in the dump.
+
+    Attributes:
+        address: First byte asked for.
+        wanted: Bytes asked for.
+        got: The bytes before the gap, perhaps none.
+    """
+
+    def __init__(self, address: int, wanted: int, got: bytes = b"") -> None:
+        self.address, self.wanted, self.got = address, wanted, got
+        super().__init__(
+            f"memory at {format_address(address)} is not in the dump: wanted {wanted:#x} bytes, got {len(got):#x}"
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.address, self.wanted, self.got))
+
+
+class SourceUnreadable(SmallDumpError):
+    """A file, folder or archive cannot be read; `.path` says which."""
+
+    def __init__(self, path: str, why: str) -> None:
+        self.path, self.why = path, why
+        super().__init__(f"{path}: {why}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.path, self.why))
+
+
+class StoreError(SmallDumpError):
+    """A dump cannot be saved, kept or removed; `.path` says where, `.why` says why in words."""
+
+    def __init__(self, path: str, why: str) -> None:
+        self.path, self.why = path, why
+        super().__init__(f"{path}: {why}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.path, self.why))
+
+
+def _rebuild_format_error(
+    kind: type[FormatError], what: str, offset: int | None, expected: str | None, found: str | None
+) -> FormatError:
+    return kind(what, offset=offset, expected=expected, found=found)

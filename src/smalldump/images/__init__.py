@@ -1,0 +1,3 @@
+"""Images of executables: their identity."""
+
+from __future__ import annotations

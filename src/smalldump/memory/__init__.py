@@ -1,0 +1,8 @@
+"""Bytes at addresses."""
+
+from __future__ import annotations
+
+from smalldump.memory.ranges import RangeMap
+from smalldump.memory.spaces import AddressSpace, BytesSpace, Overlay, Segment
+
+__all__ = ["AddressSpace", "BytesSpace", "Overlay", "RangeMap", "Segment"]

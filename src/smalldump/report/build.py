@@ -1,0 +1,78 @@
+"""Building the report on one dump: file, findings, then section by section."""
+
+from __future__ import annotations
+
+import hashlib
+
+from smalldump.analysis import Analysis
+from smalldump.checking import CheckResult
+from smalldump.decode.blobs import decode_blob
+from smalldump.model import Absent, Finding, Snapshot
+from smalldump.report.code_sections import code_sections
+from smalldump.report.extra_sections import extra_sections
+from smalldump.report.machine_sections import machine_sections
+from smalldump.report.report import SCHEMA, Report
+from smalldump.report.stop_sections import stop_sections
+from smalldump.report.values import JsonObject, fact
+from smalldump.report.verdict_section import verdict_section
+from smalldump.version import __version__
+
+__all__ = ["build_report", "failure_report"]
+
+
+def build_report(
+    machine: Snapshot,
+    analysis: Analysis,
+    checked: CheckResult,
+    data: memoryview,
+    *,
+    private: bool = False,
+    detailed: bool = False,
+) -> Report:
+    """The report on an analysed machine.
+
+    Args:
+        machine: The stopped machine.
+        analysis: What was worked out about it.
+        checked: What is wrong with the file.
+        data: The whole file.
+        private: Whether serial numbers and unique identifiers may be in the report.
+        detailed: Whether every data block is listed.
+    """
+    decoded = [decode_blob(blob.guid, blob.data, private) for blob in machine.blobs]
+    by_guid = {blob.guid: value for blob, value in zip(machine.blobs, decoded, strict=True) if value}
+    writer = machine.dump if isinstance(machine.dump, Absent) else machine.dump.writer
+    kind = {"format": "small", "bits": machine.machine.bits, "writer": fact(writer)}
+    return Report(
+        _head(checked, data, kind)
+        | stop_sections(machine, analysis)
+        | machine_sections(machine, by_guid)
+        | code_sections(machine, analysis.stacks)
+        | extra_sections(machine, decoded, detailed=detailed)
+        | {"verdict": verdict_section(analysis.verdict)}
+    )
+
+
+def failure_report(checked: CheckResult, data: memoryview) -> Report:
+    """The report on a file of which nothing can be read: only what is wrong with it."""
+    return Report(_head(checked, data, {}))
+
+
+def _head(checked: CheckResult, data: memoryview, kind: JsonObject) -> JsonObject:
+    file = {
+        "name": checked.name.replace("\\", "/").rpartition("/")[2],
+        "size": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "state": checked.state.value,
+    }
+    return {
+        "schema": SCHEMA,
+        "tool": {"name": "smalldump", "version": __version__},
+        "file": file | kind,
+        "findings": [_finding(finding) for finding in checked.findings],
+    }
+
+
+def _finding(finding: Finding) -> JsonObject:
+    written: JsonObject = {"code": finding.code, "severity": finding.severity.value, "message": finding.message}
+    return written if finding.offset is None else written | {"offset": finding.offset}

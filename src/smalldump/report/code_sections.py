@@ -1,0 +1,137 @@
+"""The sections on code: registers, modules, stacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from smalldump.images.identity import image_key
+from smalldump.knowledge.drivers import driver
+from smalldump.model import Absent, Contexts, Module, Registers, Snapshot, UnloadedModule
+from smalldump.report.values import Json, JsonObject, absent, address, fact, words
+from smalldump.unwind import Frame, Stacks
+
+__all__ = ["code_sections"]
+
+
+def code_sections(machine: Snapshot, stacks: Stacks) -> JsonObject:
+    """`registers`, `contexts`, `modules`, `unloaded_modules`, `stack_window`, `stack`, `dispatch`, `images_wanted`."""
+    unloaded = machine.unloaded_modules
+    latest = _crash_time(machine)
+    return {
+        "registers": _registers(machine.registers, machine.contexts),
+        "contexts": {
+            "header": _context(machine.contexts.header),
+            "prcb": _context(machine.contexts.prcb),
+            "crash": _context(machine.contexts.crash),
+        },
+        "modules": [_module(module, latest) for module in machine.modules],
+        "unloaded_modules": fact(unloaded, lambda modules: [_unloaded(module) for module in modules]),
+        "stack_window": _stack_window(machine),
+        "stack": [_frame(frame) for frame in stacks.crash.frames],
+        "stack_end": stacks.crash.end.value,
+        "trap_frame": None if stacks.trap_frame is None else address(stacks.trap_frame),
+        "dispatch": [_frame(frame) for frame in stacks.dispatch.frames],
+        "images_wanted": [_wanted(module) for module in _on_stack(machine, stacks)],
+    }
+
+
+def _registers(registers: Registers | Absent, contexts: Contexts) -> Json:
+    if isinstance(registers, Absent):
+        return absent(registers)
+    source = "header" if registers is contexts.header else "crash"
+    return {"source": source, "found_in": registers.source} | words(registers.values)
+
+
+def _context(registers: Registers | Absent) -> Json:
+    if isinstance(registers, Absent):
+        return absent(registers)
+    place = {} if registers.address is None else {"address": address(registers.address)}
+    return {"found_in": registers.source} | place | words(registers.values) | words(registers.vectors)
+
+
+def _crash_time(machine: Snapshot) -> float | None:
+    dump = machine.dump
+    if isinstance(dump, Absent) or isinstance(dump.time, Absent):
+        return None
+    return dump.time.timestamp()
+
+
+def _module(module: Module, latest: float | None) -> JsonObject:
+    known = driver(module.file)
+    written: JsonObject = {
+        "name": module.name,
+        "file": module.file,
+        "path": module.path,
+        "base": f"{module.base:#x}",
+        "end": f"{module.end:#x}",
+        "size": module.size,
+        "timestamp": fact(module.timestamp, address),
+        "timestamp_kind": _timestamp_kind(module, latest, in_box=known is not None and known.vendor == "Microsoft"),
+        "checksum": fact(module.checksum, address),
+    }
+    if known is not None:
+        written |= {"role": known.role, "vendor": known.vendor}
+        if known.product:
+            written["product"] = known.product
+    return written
+
+
+_FIRST_NT_DRIVER = datetime(1993, 1, 1, tzinfo=UTC).timestamp()
+_FIRST_WINDOWS_10 = datetime(2015, 7, 1, tzinfo=UTC).timestamp()
+_DAY = 86_400.0
+
+
+def _timestamp_kind(module: Module, latest: float | None, *, in_box: bool) -> str | None:
+    """Whether a TimeDateStamp is a date: Windows 10 and later put a hash there for what comes with Windows."""
+    if isinstance(module.timestamp, Absent):
+        return None
+    dated = _FIRST_NT_DRIVER <= module.timestamp <= (float("inf") if latest is None else latest + _DAY)
+    hashed = in_box and latest is not None and latest > _FIRST_WINDOWS_10
+    return "reproducible-build hash (guess)" if hashed or not dated else "link time"
+
+
+def _unloaded(module: UnloadedModule) -> JsonObject:
+    return {
+        "name": module.name,
+        "base": address(module.base),
+        "end": address(module.end),
+        "truncated_name": module.truncated_name,
+    }
+
+
+def _stack_window(machine: Snapshot) -> Json:
+    stack = machine.stack
+    if isinstance(stack, Absent):
+        return absent(stack)
+    return {
+        "start": address(stack.start),
+        "end": address(stack.end),
+        "cut": fact(stack.cut, bool),
+        "missing_bytes": fact(stack.cut),
+    }
+
+
+def _frame(frame: Frame) -> JsonObject:
+    written: JsonObject = {
+        "pc": address(frame.pc),
+        "sp": address(frame.sp),
+        "return_address": None if frame.return_address is None else address(frame.return_address),
+        "module": frame.module.name if frame.module else None,
+        "offset": None if frame.offset is None else address(frame.offset),
+        "symbol": None,
+        "trust": frame.trust.value,
+    }
+    return written | {"unloaded_module": frame.unloaded.name} if frame.unloaded else written
+
+
+def _on_stack(machine: Snapshot, stacks: Stacks) -> Iterator[Module]:
+    frames: Iterable[Frame] = (*stacks.crash.frames, *stacks.dispatch.frames)
+    seen = {frame.module.base for frame in frames if frame.module}
+    return (module for module in machine.modules if module.base in seen)
+
+
+def _wanted(module: Module) -> JsonObject:
+    if isinstance(module.timestamp, Absent):
+        return {"name": module.file, "key": absent(module.timestamp)}
+    return {"name": module.file, "key": image_key(module.file, module.timestamp, module.size)}

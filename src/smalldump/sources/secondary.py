@@ -1,0 +1,37 @@
+"""Secondary data: the blobs behind the primary dump, and which component asked for which memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from smalldump.decode.requests import triage_requests
+from smalldump.layout.blobs import BlobChain, walk_blobs
+from smalldump.model.records import Blob, RequestedRange
+from smalldump.sources.triage_file import TriageFile
+
+__all__ = ["TRIAGEDUMP_DATA", "blob_chain", "read_blobs", "read_requests"]
+
+TRIAGEDUMP_DATA = "2b4ae195-a64d-4f04-8ede-7e4f981bd42a"
+"""nt!GUID_TRIAGEDUMP_DATA: the requests of components."""
+
+
+def blob_chain(file: TriageFile) -> BlobChain:
+    """Where the blobs lie; the chain starts right behind the primary dump."""
+    return walk_blobs(file.data, file.triage.size_of_dump if file.triage else len(file.data))
+
+
+def read_blobs(file: TriageFile) -> tuple[Blob, ...]:
+    """The blobs in file order."""
+    spans = blob_chain(file).blobs
+    return tuple(Blob(span.tag, file.view(span.offset, span.size), span.offset) for span in spans)
+
+
+def read_requests(blobs: Sequence[Blob]) -> tuple[RequestedRange, ...]:
+    """What components asked for, in file order."""
+    return tuple(
+        RequestedRange(request.component, address, size)
+        for blob in blobs
+        if blob.guid == TRIAGEDUMP_DATA
+        for request in triage_requests(blob.data)
+        for address, size in request.ranges
+    )

@@ -1,0 +1,264 @@
+"""Small memory dumps, by either writer, as Snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+
+from smalldump.layout.context import ExceptionRecord32, ExceptionRecord64
+from smalldump.layout.dump import FILL
+from smalldump.layout.structures import StructureOffsets
+from smalldump.layout.triage import MiTriageStorage32, MiTriageStorage64
+from smalldump.memory import AddressSpace
+from smalldump.model import (
+    Absent,
+    Blob,
+    BugCheck,
+    Contexts,
+    DataBlock,
+    DumpFacts,
+    ExceptionRecord,
+    ModuleList,
+    Process,
+    Processor,
+    RequestedRange,
+    Snapshot,
+    StackWindow,
+    Structure,
+    System,
+    Thread,
+    UnloadedModule,
+)
+from smalldump.model.machine import machine_of
+from smalldump.sources.crash_context import crash_registers, prcb_registers
+from smalldump.sources.driver_lists import broken_driver, loaded_modules, unloaded_modules
+from smalldump.sources.header_facts import build_lab, dump_facts, system_facts
+from smalldump.sources.kernel_objects import (
+    StructureReader,
+    processor_number,
+    read_process,
+    read_processor,
+    read_thread,
+)
+from smalldump.sources.memory_view import data_blocks, memory_view, prcb_address
+from smalldump.sources.register_sets import context_registers
+from smalldump.sources.secondary import read_blobs, read_requests
+from smalldump.sources.triage_file import TriageFile
+
+__all__ = ["SmallDump"]
+
+
+class SmallDump(Snapshot):
+    """A small memory dump.
+
+    Attributes:
+        file: Its bytes, divided into sections.
+    """
+
+    def __init__(self, data: memoryview, name: str = "", release: Callable[[], None] = lambda: None) -> None:
+        """Look at the signature and the headers; everything else is read when it is asked for.
+
+        Args:
+            data: The whole file.
+            name: What to call it.
+            release: Called by `close`.
+
+        Raises:
+            FormatError: See `TriageFile`.
+        """
+        self.name, self._release = name, release
+        self.file = TriageFile(data)
+
+    def close(self) -> None:
+        """Let go of the file; facts that were read before stay, other facts can no longer be read."""
+        self._release()
+
+    @cached_property
+    def system(self) -> System:
+        return system_facts(self.file, machine_of(self.file.header.machine_image_type, self.file.bits))
+
+    @cached_property
+    def build_lab(self) -> str | Absent:
+        """The kernel's build string, where its page is in the dump."""
+        return build_lab(self.debugger_data, self.memory)
+
+    @cached_property
+    def bug_check(self) -> BugCheck:
+        header = self.file.header
+        return BugCheck(
+            header.bug_check_code,
+            (
+                header.bug_check_parameter1,
+                header.bug_check_parameter2,
+                header.bug_check_parameter3,
+                header.bug_check_parameter4,
+            ),
+        )
+
+    @cached_property
+    def dump(self) -> DumpFacts:
+        return dump_facts(self.file)
+
+    @cached_property
+    def exception(self) -> ExceptionRecord | Absent:
+        raw = self.file.header.exception
+        if raw.startswith(FILL):
+            return Absent.NOT_CAPTURED
+        record = ExceptionRecord64(raw) if self.file.bits == 64 else ExceptionRecord32(raw)
+        count = min(record.number_parameters, len(record.exception_information))
+        return ExceptionRecord(
+            record.exception_code,
+            record.exception_flags,
+            record.exception_address,
+            record.exception_information[:count],
+        )
+
+    @cached_property
+    def structures(self) -> Mapping[str, Structure]:
+        found = {kind: self._structure(kind) for kind in ("KPRCB", "EPROCESS", "ETHREAD")}
+        block, address = self.file.debugger_data, self.file.fact("kd_debugger_data_block")
+        if not isinstance(block, Absent):
+            if not isinstance(address, Absent):
+                address &= self.machine.mask
+            found["KDDEBUGGER_DATA64"] = Structure("KDDEBUGGER_DATA64", block, address)
+        return {kind: structure for kind, structure in found.items() if structure is not None}
+
+    def _structure(self, kind: str) -> Structure | None:
+        data = self.file.section(kind)
+        if isinstance(data, Absent):
+            return None
+        return Structure(kind, data, getattr(self, f"_{kind.lower()}_address"))
+
+    @cached_property
+    def _kprcb_address(self) -> int | Absent:
+        data = self.file.section("KPRCB")
+        if isinstance(data, Absent) or not self.machine.supported:
+            return Absent.NOT_CAPTURED
+        number = processor_number(self._bare_reader("KPRCB"))
+        known = None if isinstance(number, Absent) else number
+        return prcb_address(self.file, self.machine, self.data_blocks, data, known)
+
+    @cached_property
+    def _ethread_address(self) -> int | Absent:
+        return self._pointer_of("KPRCB", "current")
+
+    @cached_property
+    def _eprocess_address(self) -> int | Absent:
+        return self._pointer_of("ETHREAD", "apc_process")
+
+    def _pointer_of(self, kind: str, field: str) -> int | Absent:
+        if isinstance(self.file.section(kind), Absent):
+            return Absent.NOT_CAPTURED
+        address = self._bare_reader(kind).pointer(field)
+        return Absent.CORRUPT if address == 0 else address
+
+    @cached_property
+    def _offsets(self) -> StructureOffsets:
+        build = self.system.build
+        words = self.file.debugger_words
+        return StructureOffsets(self.machine.image_type, -1 if isinstance(build, Absent) else build, words)
+
+    def _bare_reader(self, kind: str) -> StructureReader:
+        # A reader that needs no address, for finding out addresses.
+        data = self.file.section(kind)
+        view = self.file.data[:0] if isinstance(data, Absent) else data
+        return StructureReader(self.machine, self._offsets, Structure(kind, view, Absent.NOT_CAPTURED))
+
+    def _reader(self, kind: str) -> StructureReader | None:
+        structure = self.structures.get(kind)
+        return None if structure is None else StructureReader(self.machine, self._offsets, structure)
+
+    @cached_property
+    def processor(self) -> Processor | Absent:
+        reader = self._reader("KPRCB")
+        return self._absence if reader is None or not self.machine.supported else read_processor(reader)
+
+    @cached_property
+    def process(self) -> Process | Absent:
+        reader = self._reader("EPROCESS")
+        if reader is None or not self.machine.supported:
+            return self._absence
+        return read_process(reader, self._reader("ETHREAD"))
+
+    @cached_property
+    def thread(self) -> Thread | Absent:
+        reader = self._reader("ETHREAD")
+        return self._absence if reader is None or not self.machine.supported else read_thread(reader)
+
+    @property
+    def _absence(self) -> Absent:
+        return Absent.NOT_CAPTURED if self.machine.supported else Absent.UNSUPPORTED
+
+    @cached_property
+    def contexts(self) -> Contexts:
+        header = context_registers(self.machine, self.file.header.context_record, "dump header")
+        reader = self._reader("KPRCB")
+        prcb = self._absence if reader is None else prcb_registers(reader, self.memory)
+        return Contexts(header, prcb, crash_registers(self.bug_check, self.memory, self.stack, header))
+
+    @cached_property
+    def stack(self) -> StackWindow | Absent:
+        data = self.file.section("call stack")
+        if isinstance(data, Absent) or self.file.triage is None:
+            return Absent.NOT_CAPTURED
+        start = self.file.triage.top_of_stack
+        return StackWindow(start, data, self._stack_cut(start, start + len(data)))
+
+    def _stack_cut(self, start: int, end: int) -> int | Absent:
+        thread = self.thread
+        if isinstance(thread, Absent):
+            return thread
+        base, limit = thread.stack_base, thread.stack_limit
+        if isinstance(base, Absent) or isinstance(limit, Absent):
+            return Absent.UNSUPPORTED
+        return max(base - end, 0) if limit <= start < base else Absent.NOT_APPLICABLE
+
+    @cached_property
+    def modules(self) -> ModuleList:
+        return ModuleList(loaded_modules(self.file))
+
+    @cached_property
+    def unloaded_modules(self) -> Sequence[UnloadedModule] | Absent:
+        return unloaded_modules(self.file)
+
+    @cached_property
+    def broken_driver(self) -> str | Absent:
+        return broken_driver(self.file)
+
+    @cached_property
+    def debugger_data(self) -> Mapping[str, int] | Absent:
+        if isinstance(self.file.debugger_data, Absent):
+            return self.file.debugger_data
+        mask = self.machine.mask
+        return {name: word & mask for name, word in self.file.debugger_words.items()}
+
+    @cached_property
+    def memory_manager(self) -> Mapping[str, int] | Absent:
+        data = self.file.section("MM block")
+        kind = MiTriageStorage64 if self.file.bits == 64 else MiTriageStorage32
+        if isinstance(data, Absent) or len(data) < kind.SIZE:
+            return Absent.NOT_CAPTURED
+        return dict(kind(data).items())
+
+    @cached_property
+    def data_blocks(self) -> Sequence[DataBlock]:
+        return data_blocks(self.file, self.machine)
+
+    @cached_property
+    def data_page(self) -> DataBlock | Absent:
+        page, triage = self.file.sections.get("data page"), self.file.triage
+        if page is None or triage is None:
+            return Absent.NOT_CAPTURED
+        return DataBlock(triage.data_page_address & self.machine.mask, page.size, page.offset)
+
+    @cached_property
+    def blobs(self) -> Sequence[Blob]:
+        return read_blobs(self.file)
+
+    @cached_property
+    def requests(self) -> Sequence[RequestedRange]:
+        return read_requests(self.blobs)
+
+    @cached_property
+    def memory(self) -> AddressSpace:
+        return memory_view(self.file, self.machine, self.stack, self.structures, self.data_blocks)

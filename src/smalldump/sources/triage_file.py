@@ -1,0 +1,213 @@
+"""A small memory dump as a file: headers, sections and arrays, not yet their meaning.
+
+Nothing here trusts the file: an offset or size that leads out of it gives Absent or a shortened section, never an
+error. What is wrong with the file is for `checking` to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from smalldump.errors import NotADump, Truncated, UnsupportedFormat
+from smalldump.layout.debugger_data import DebuggerDataHeader, KdDebuggerData64
+from smalldump.layout.dump import (
+    FILL,
+    SIGNATURE_32,
+    SIGNATURE_64,
+    DumpHeader32,
+    DumpHeader64,
+    DumpType,
+    is_fill,
+)
+from smalldump.layout.record import Field, Record
+from smalldump.layout.triage import TriageDataBlock, TriageDump32, TriageDump64
+from smalldump.model.absent import Absent
+
+__all__ = ["STRING_LIMIT", "Section", "TriageFile"]
+
+STRING_LIMIT = 520
+"""Most characters of a driver's path that are believed; longer ones count as damage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the file: name, file offset, size in bytes as far as the file holds it."""
+
+    name: str
+    offset: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        """File offset behind the last byte."""
+        return self.offset + self.size
+
+
+class TriageFile:
+    """The bytes of a small memory dump, divided.
+
+    Attributes:
+        data: The whole file.
+        bits: 32 or 64.
+        header: The dump header; bytes that the file lacks read as the `PAGE` fill, that is, as never written.
+        triage: The triage header, or None where the file ends before it does.
+    """
+
+    def __init__(self, data: memoryview) -> None:
+        """Look at the signature and the two headers.
+
+        Raises:
+            NotADump: The file is empty, zero-filled or begins with another signature.
+            UnsupportedFormat: A kernel dump of another type than 4.
+            Truncated: Not even the bug check is in the file.
+        """
+        self.data = data
+        self.bits = _bits(data)
+        kind = DumpHeader64 if self.bits == 64 else DumpHeader32
+        if len(data) < 0x60:
+            raise Truncated("the file ends before the bug check", expected="0x60 bytes", found=f"{len(data):#x}")
+        self.header: DumpHeader64 | DumpHeader32 = kind(_padded(data, kind.SIZE))
+        _require_small(self.header)
+        self.triage: TriageDump64 | TriageDump32 | None = None
+        triage_kind = TriageDump64 if self.bits == 64 else TriageDump32
+        if len(data) >= kind.SIZE + triage_kind.SIZE:
+            self.triage = triage_kind(data, kind.SIZE)
+
+    def fact(self, name: str) -> int | Absent:
+        """The header's integer field of that name; Absent where it was never written or does not exist."""
+        field = getattr(type(self.header), name, None)
+        if not isinstance(field, Field):
+            return Absent.NOT_APPLICABLE
+        value: int = getattr(self.header, name)
+        return Absent.NOT_CAPTURED if is_fill(field, value) else value
+
+    @property
+    def written_by_dbgeng(self) -> bool | Absent:
+        """Whether dbgeng wrote the file rather than the kernel. Source: format reference §0.1, 59 of 59 files."""
+        return Absent.NOT_CAPTURED if self.triage is None else self.triage.triage_options == 0xFFFFFFFF
+
+    def view(self, offset: int, size: int) -> memoryview:
+        """The bytes `[offset, offset + size)` as far as the file holds them."""
+        if offset < 0 or offset >= len(self.data) or size <= 0:
+            return self.data[:0]
+        return self.data[offset : offset + size]
+
+    @cached_property
+    def debugger_data(self) -> memoryview | Absent:
+        """The valid bytes of the debugger data block: no more than its own header says."""
+        if self.triage is None or not self.triage.debugger_data_offset:
+            return Absent.NOT_CAPTURED
+        block = self.view(self.triage.debugger_data_offset, self.triage.debugger_data_size)
+        if len(block) < DebuggerDataHeader.SIZE:
+            return Absent.CORRUPT
+        head = DebuggerDataHeader(block)
+        return block[: head.size] if head.owner_tag == b"KDBG" else Absent.CORRUPT
+
+    @cached_property
+    def debugger_words(self) -> dict[str, int]:
+        """Words of the debugger data block by name; fields behind its end are not in it."""
+        block = self.debugger_data
+        if isinstance(block, Absent):
+            return {}
+        valid = len(block)
+        record = KdDebuggerData64(bytes(block[: KdDebuggerData64.SIZE]).ljust(KdDebuggerData64.SIZE, b"\0"))
+        unpacked = _KDBG_WORDS.unpack(record.data)
+        return {name: word for (name, end), word in zip(_KDBG_FIELDS, unpacked, strict=True) if end <= valid}
+
+    @cached_property
+    def sections(self) -> dict[str, Section]:
+        """The sections of the primary dump by name, in file order; those that are not there are left out."""
+        if self.triage is None:
+            return {}
+        wanted = sorted(self._wanted(self.triage), key=lambda section: section.offset)
+        starts = [section.offset for section in wanted]
+        found = {}
+        for section in wanted:
+            size = section.size if section.size >= 0 else self._until_next(section.offset, starts)
+            size = min(size, len(self.data) - section.offset)
+            if section.offset and size > 0:
+                found[section.name] = Section(section.name, section.offset, size)
+        return found
+
+    def _wanted(self, triage: TriageDump64 | TriageDump32) -> list[Section]:
+        # Sizes that the file does not tell are -1: the section reaches to the next one.
+        words, wide = self.debugger_words, self.bits == 64
+        sizes = {name: _aligned(words.get(word, 0)) or -1 for name, word in _SIZE_WORDS.items()}
+        return [
+            Section("MM block", triage.mm_offset, 0x50 if wide else 0x34),
+            Section("unloaded drivers", triage.unloaded_drivers_offset, -1),
+            Section("KPRCB", triage.prcb_offset, sizes["KPRCB"]),
+            Section("EPROCESS", triage.process_offset, sizes["EPROCESS"]),
+            Section("ETHREAD", triage.thread_offset, sizes["ETHREAD"]),
+            Section("call stack", triage.call_stack_offset, triage.size_of_call_stack),
+            Section("debugger data block", triage.debugger_data_offset, triage.debugger_data_size),
+            Section("driver list", triage.driver_list_offset, triage.driver_count * (0x90 if wide else 0x4C)),
+            Section("string pool", triage.string_pool_offset, triage.string_pool_size),
+            Section("data page", triage.data_page_offset, triage.data_page_size),
+            Section("data block table", triage.data_blocks_offset, triage.data_blocks_count * TriageDataBlock.SIZE),
+        ]
+
+    def _until_next(self, offset: int, starts: list[int]) -> int:
+        end = self.triage.valid_offset if self.triage else 0
+        following = [start for start in starts if start > offset]
+        limit = following[0] if following else end
+        return max(limit - offset, 0)
+
+    def section(self, name: str) -> memoryview | Absent:
+        """The bytes of a section of the primary dump."""
+        section = self.sections.get(name)
+        return Absent.NOT_CAPTURED if section is None else self.data[section.offset : section.end]
+
+    def string(self, offset: int) -> str | Absent:
+        """The DUMP_STRING at a file offset: a length in characters, then UTF-16."""
+        length = int.from_bytes(self.data[offset : offset + 4], "little")
+        text = self.data[offset + 4 : offset + 4 + 2 * length]
+        if not 0 < length <= STRING_LIMIT or len(text) < 2 * length:
+            return Absent.CORRUPT
+        return str(text, "utf-16-le", "surrogatepass").rstrip("\0") or Absent.CORRUPT
+
+
+def _bits(data: memoryview) -> int:
+    signature = bytes(data[:8])
+    if signature == SIGNATURE_64:
+        return 64
+    if signature == SIGNATURE_32:
+        return 32
+    if not data:
+        raise NotADump("the file is empty")
+    if not any(data[:0x1000]):
+        raise NotADump("the file begins with zeros", offset=0, expected="`PAGEDUMP` or `PAGEDU64`", found="zeros")
+    hint = " (a user-mode minidump)" if signature[:4] == b"MDMP" else ""
+    raise NotADump(
+        "not a kernel memory dump", offset=0, expected="`PAGEDUMP` or `PAGEDU64`", found=f"{signature!r}{hint}"
+    )
+
+
+def _padded(data: memoryview, size: int) -> memoryview:
+    if len(data) >= size:
+        return data
+    fill = (FILL * (size // 4))[len(data) :]
+    return memoryview(bytes(data) + fill)
+
+
+def _require_small(header: Record) -> None:
+    field: Field[Any] = type(header).dump_type  # type: ignore[attr-defined]
+    value: int = header.dump_type  # type: ignore[attr-defined]
+    if value == DumpType.TRIAGE or is_fill(field, value):
+        return
+    words = DumpType(value).words if value in set(DumpType) else "an unknown kind of dump"
+    raise UnsupportedFormat(
+        "not a small memory dump", offset=field.offset, expected="DumpType 4", found=f"DumpType {value}, {words}"
+    )
+
+
+def _aligned(size: int) -> int:
+    return (size + 7) & ~7
+
+
+_SIZE_WORDS = {"KPRCB": "size_prcb", "EPROCESS": "size_eprocess", "ETHREAD": "size_ethread"}
+_KDBG_NAMES = tuple(field.name for field in KdDebuggerData64.FIELDS if field.name != "owner_tag")
+_KDBG_FIELDS = tuple((field.name, field.end) for field in KdDebuggerData64.FIELDS if field.name != "owner_tag")
+_KDBG_WORDS = KdDebuggerData64.unpacker(*_KDBG_NAMES)

@@ -1,0 +1,95 @@
+"""What the walk asks of a processor architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from smalldump.memory import RangeMap
+from smalldump.model import Registers
+from smalldump.unwind.frames import FrameTrust
+from smalldump.unwind.view import StackView
+
+__all__ = ["Architecture", "Caller", "Interruption", "Leg", "Shapes", "State", "state_of"]
+
+
+class State(NamedTuple):
+    """Registers that a walk goes on from; `link` is the link register. None is not known."""
+
+    pc: int | None
+    sp: int
+    fp: int | None = None
+    link: int | None = None
+
+
+class Interruption(NamedTuple):
+    """A KTRAP_FRAME on the stack: its range, and the registers of the code that it interrupted."""
+
+    start: int
+    end: int
+    state: State
+    user: bool
+
+
+class Shapes(NamedTuple):
+    """Structures found on a stack: trap frames, ascending, and the ranges of all of them, which hold no call chain."""
+
+    interruptions: Sequence[Interruption]
+    ranges: RangeMap[bool]
+
+
+class Caller(NamedTuple):
+    """A return address.
+
+    Attributes:
+        address: The return address.
+        sp: Stack pointer after the return, as far as the stack tells.
+        fp: Frame pointer after the return, where it is known.
+    """
+
+    address: int
+    sp: int
+    trust: FrameTrust
+    fp: int | None = None
+
+
+class Leg(NamedTuple):
+    """A piece of stack without interruption, to be walked.
+
+    Attributes:
+        shapes: What was found on the whole stack.
+        state: Registers of the innermost frame.
+        limit: Address where the piece ends.
+        anchored: Whether it ends at a trap frame, where the call chain should end, and not just where nothing more is
+            known.
+    """
+
+    view: StackView
+    shapes: Shapes
+    state: State
+    limit: int
+    anchored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """How stacks of an architecture are read.
+
+    Attributes:
+        shapes: Finds known structures on the stack.
+        steps: Ways to find callers, the most trustworthy first. Each gives as many as it can, innermost first; the
+            next one goes on from there.
+    """
+
+    shapes: Callable[[StackView], Shapes]
+    steps: Sequence[Callable[[Leg], list[Caller]]]
+
+
+def state_of(registers: Registers) -> State | None:
+    """The registers that a walk starts from, or None where program counter or stack pointer are not known."""
+    machine, values = registers.machine, registers.values
+    pc, sp = values.get(machine.pc), values.get(machine.sp)
+    if pc is None or sp is None:
+        return None
+    return State(pc, sp, registers.fp, values.get("lr"))

@@ -1,0 +1,40 @@
+"""Which source reads a file."""
+
+from __future__ import annotations
+
+import pytest
+
+from smalldump.errors import NotADump, UnsupportedFormat
+from smalldump.sources.detect import SOURCES, open_snapshot
+from smalldump.sources.small import SmallDump
+from tests.synth import Dump, x64_dump, x86_dump
+
+
+@pytest.mark.parametrize("dump", [x64_dump(), x86_dump()], ids=["64-bit", "32-bit"])
+def test_small_dumps_by_their_signature(dump: Dump) -> None:
+    snapshot = open_snapshot(memoryview(dump.bytes), "a.dmp")
+    assert isinstance(snapshot, SmallDump)
+    assert snapshot.name == "a.dmp"
+
+
+def test_other_bytes_are_no_dump() -> None:
+    with pytest.raises(NotADump):
+        open_snapshot(memoryview(b"hello, world" * 100), "a.dmp")
+
+
+def test_a_big_dump_is_told_apart() -> None:
+    dump = x64_dump().patch("DUMP_HEADER.DumpType", 6)
+    with pytest.raises(UnsupportedFormat, match="kernel memory dump \\(bitmap\\)"):
+        open_snapshot(memoryview(dump.bytes), "a.dmp")
+
+
+def test_release_is_called_on_leaving() -> None:
+    released = []
+    with open_snapshot(memoryview(x64_dump().bytes), "a.dmp", lambda: released.append(1)) as snapshot:
+        assert snapshot.bug_check
+        assert not released
+    assert released == [1]
+
+
+def test_signatures_have_the_same_length() -> None:
+    assert {len(signature) for signature, _ in SOURCES} == {8}
