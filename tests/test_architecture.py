@@ -52,7 +52,6 @@ LATE = {
     "__init__": "the public face: types are imported when somebody asks for them",
     "api": "the public face: a function imports what it needs",
     "sources/detect": "the registry of sources",
-    "report/report": "a report prints as text, and the text is made of a report",
 }
 LATE_ROOMS = {"cli": "a command imports what it needs"}
 

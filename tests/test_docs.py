@@ -22,7 +22,9 @@ from smalldump.checking.findings import findings
 from smalldump.cli.main import COMMANDS
 from smalldump.decode.blobs import DECODERS
 from smalldump.layout.blobs import KNOWN_BLOBS
+from smalldump.model import Absent
 from smalldump.sources.small import SmallDump
+from smalldump.unwind import FrameTrust, WalkEnd
 from tests.goldens import EXAMPLES
 from tests.synth import DAMAGES, x64_dump
 
@@ -136,6 +138,13 @@ def test_findings_that_damage_brings_are_documented() -> None:
         for each in found:
             assert each.severity.value in known[each.code].severity
     assert seen > len(DAMAGES) // 2
+
+
+def test_words_of_reports_are_explained() -> None:
+    stack = text_of(ROOT / "docs" / "reading-the-stack.md")
+    assert {each.value for each in (*FrameTrust, *WalkEnd) if f"| `{each.value}` " not in stack} == set()
+    report = text_of(_REFERENCE / "report.md")
+    assert {reason.value for reason in Absent if f"| `{reason.value}` " not in report} == set()
 
 
 def test_tests_of_blobs_exist() -> None:

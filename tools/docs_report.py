@@ -59,7 +59,7 @@ def described_keys() -> Iterator[tuple[str, Node]]:
 
 def _section(key: str, node: Node) -> Iterator[str]:
     yield f"{_meaning(node) or 'The name of the schema'} ({code(_type(node))})."
-    rows = [(code(path), code(_type(each)), _meaning(each) or "Any other key") for path, each in _below(key, node)]
+    rows = [(code(path), code(_type(each)), _meaning(each) or _unsaid(path)) for path, each in _below(key, node)]
     if rows:
         yield table(["Key", "Type", "Meaning"], rows)
 
@@ -91,9 +91,13 @@ def _meaning(node: Node) -> str:
     return str(node.get("description") or _inner(node).get("description", ""))
 
 
+def _unsaid(path: str) -> str:
+    return "Any other key" if path.endswith("*") else ""
+
+
 def _type(node: Node) -> str:
     kinds = node.get("anyOf", [node])
-    found = " or ".join(dict.fromkeys(_simple(each) for each in kinds if not _is_nothing(each)))
+    found = " or ".join(dict.fromkeys(_simple(each) for each in kinds if not _is_nothing(each))) or "absent"
     return f"{found}?" if any(map(_is_nothing, kinds)) else found
 
 

@@ -8,6 +8,8 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ import pytest
 from smalldump.errors import SourceUnreadable
 from smalldump.intake import Limits, Origin, expand, open_origin, open_single
 from tests.intake.making import DUMP, dump, names, outcomes, tar_bytes, unpacked, zip_bytes
+
+_NOBODY = 65534
 
 
 def test_file_is_taken_whatever_it_is_called_and_holds(tmp_path: Path) -> None:
@@ -96,12 +100,27 @@ def test_pipes_in_a_folder_do_not_hang_it(tmp_path: Path) -> None:
     assert second == DUMP
 
 
-@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() == 0, reason="needs a user whom modes stop")
-def test_refused_folder_and_file_are_reported(tmp_path: Path) -> None:
-    (tmp_path / "closed").mkdir(mode=0o000)
-    (tmp_path / "closed.dmp").touch(mode=0o000)
-    (tmp_path / "open.dmp").write_bytes(DUMP)
-    assert unpacked(tmp_path) == ["access is denied", "access is denied", DUMP]
+@pytest.fixture
+def ordinary_user() -> Iterator[Path]:
+    """A folder of somebody whom file modes stop: who runs the tests, or, where that is root, nobody."""
+    with tempfile.TemporaryDirectory() as name:
+        if os.geteuid() != 0:
+            yield Path(name)
+            return
+        os.chown(name, _NOBODY, -1)
+        os.seteuid(_NOBODY)
+        try:
+            yield Path(name)
+        finally:
+            os.seteuid(0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes")
+def test_refused_folder_and_file_are_reported(ordinary_user: Path) -> None:
+    (ordinary_user / "closed").mkdir(mode=0o000)
+    (ordinary_user / "closed.dmp").touch(mode=0o000)
+    (ordinary_user / "open.dmp").write_bytes(DUMP)
+    assert unpacked(ordinary_user) == ["access is denied", "access is denied", DUMP]
 
 
 def test_deep_folders(tmp_path: Path) -> None:

@@ -77,13 +77,22 @@ def triage_requests(requests: Mapping[str, Sequence[Block]]) -> Blob:
 
 
 def winlogon(text: str) -> Blob:
-    """The winlogon black box: UTF-16 state text."""
-    return Blob("80cc79cf-a719-4af1-bf97-fe29ff76ebc1", (text + "\0").encode("utf-16-le"))
+    """The winlogon black box: version 1, size of the whole, four bytes, UTF-16 state text."""
+    state = (text + "\0").encode("utf-16-le")
+    return Blob("80cc79cf-a719-4af1-bf97-fe29ff76ebc1", struct.pack("<III", 1, 12 + len(state), 0) + state)
 
 
-def boot_status(data: bytes) -> Blob:
-    """The boot status black box; what its bytes mean is not public."""
-    return Blob("f57308df-cc45-4e01-ad76-29a4ebb010ec", data)
+def boot_status(time: int, boot_id: int) -> Blob:
+    """The boot status black box of a running system, as long as that of Windows 10 2004 (0xB0 bytes).
+
+    Args:
+        time: FILETIME of the last note, not long before the crash.
+        boot_id: Number of this boot; the one before it was shut down in order.
+    """
+    head = struct.pack("<IIBBBBB", 0xB0, 1, 0, 30, 1, 0, 0).ljust(0x18, b"\0")
+    running = b"\x01".ljust(8, b"\0")
+    counts = struct.pack("<QIIBBHIII", time, 0, boot_id, 1, 1, 0, boot_id, boot_id - 1, 0)
+    return Blob("f57308df-cc45-4e01-ad76-29a4ebb010ec", (head + running + counts).ljust(0xB0, b"\0"))
 
 
 def unknown(data: bytes) -> Blob:

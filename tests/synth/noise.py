@@ -46,13 +46,13 @@ class Noise:
 
     def stack_word(self, word: int, pool: Sequence[int], stale: Sequence[int]) -> int:
         """What an uninitialised stack slot holds: mostly nothing, now and then a pointer or an old return address."""
-        kind = self.below(16)
-        if kind < 8:
+        kind = self.below(40)
+        if kind < 22:
             return 0
-        if kind < 11:
+        if kind < 29:
             return self.below(0x400)
-        if kind < 14 and pool:
+        if kind < 36 and pool:
             return self.pick(pool) + (self.below(0x80) & -word)
-        if kind == 14 and stale:
+        if kind == 36 and stale:
             return self.pick(stale)
         return self.bits(32)

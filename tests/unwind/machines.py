@@ -62,7 +62,7 @@ class StoppedMachine(Snapshot):
         self.contexts = Contexts(at_stop, Absent.NOT_CAPTURED, at_crash)
 
 
-_FACTS = [name for name in System.__slots__ if name != "machine"]
+_FACTS = [name for name in System._fields if name != "machine"]
 
 
 def words64(*values: int) -> bytes:

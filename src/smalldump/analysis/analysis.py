@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from smalldump.analysis.parameters import Parameter, decode_parameters
 from smalldump.analysis.stop_text import stop_text
@@ -14,8 +14,7 @@ from smalldump.unwind import Stacks, walk
 __all__ = ["Analysis", "analyse"]
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis:
+class Analysis(NamedTuple):
     """The analysis of one machine.
 
     Attributes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from smalldump.analysis.parameters import Parameter, read_unicode_string
 from smalldump.analysis.places import place_of
@@ -36,8 +36,7 @@ class Kind(Enum):
         self.label, self.weight = label, weight
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """One piece of evidence.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from smalldump.analysis.places import place_of
 from smalldump.knowledge.catalog import BugCheckEntry, ParameterEntry, exception_name, status_name
@@ -17,8 +17,7 @@ _DECIMAL_LIMIT = 99_999  # larger numbers are sizes, hashes, masks: no easier to
 _UNKNOWN = ParameterEntry("Not documented", "unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(NamedTuple):
     """A bug check parameter.
 
     Attributes:

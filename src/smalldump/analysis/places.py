@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from smalldump.addresses import format_address
 from smalldump.model import Absent, Module, Snapshot, UnloadedModule
@@ -18,8 +18,7 @@ _STRUCTURES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """What an address belongs to: at most one of module and unloaded driver; `words` say it for people."""
 
     address: int

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from smalldump.analysis.evidence import Evidence, Kind, gather
 from smalldump.analysis.limits import limits_of
@@ -38,16 +38,14 @@ class CulpritKind(Enum):
     UNDECIDED = "undecided"
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A driver that evidence speaks for, with the sum of its weights."""
 
     module: str
     score: int
 
 
-@dataclass(frozen=True, slots=True)
-class Culprit:
+class Culprit(NamedTuple):
     """Who is blamed: a driver (file, maker and product where known) or a process (only its name)."""
 
     name: str
@@ -56,8 +54,7 @@ class Culprit:
     product: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """The verdict on one dump.
 
     Attributes:
@@ -78,8 +75,7 @@ class Verdict:
     next_steps: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Finding:
+class _Finding(NamedTuple):
     kind: CulpritKind
     culprit: Culprit | None
     confidence: Confidence

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from smalldump.checking.claimants import LEFTOVERS, Claim, primary_claims, secondary_claims
@@ -41,8 +40,7 @@ class Unclaimed(NamedTuple):
     content: Content
 
 
-@dataclass(frozen=True, slots=True)
-class FileLayout:
+class FileLayout(NamedTuple):
     """The whole file, ascending by file offset.
 
     Attributes:

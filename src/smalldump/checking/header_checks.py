@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
 
 from smalldump.checking.evidence import Evidence, error, info, warning
 from smalldump.layout.blobs import ChainEnd, DumpBlobHeader
@@ -64,7 +63,7 @@ def undescribed_build(evidence: Evidence) -> Iterator[Finding]:
 def _unsupported_facts(evidence: Evidence) -> Iterator[str]:
     dump = evidence.dump
     for name, record in (("thread", dump.thread), ("process", dump.process), ("processor", dump.processor)):
-        facts = {} if isinstance(record, Absent) else {f.name: getattr(record, f.name) for f in fields(record)}
+        facts = {} if isinstance(record, Absent) else record._asdict()
         missing = [field for field, fact in facts.items() if fact is Absent.UNSUPPORTED]
         if missing and all(isinstance(fact, Absent) for fact in facts.values()):
             yield f"the {name}"

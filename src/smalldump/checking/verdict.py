@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from smalldump.checking.content import data_start
 from smalldump.checking.evidence import error
@@ -31,8 +31,7 @@ class FileState(Enum):
 _REFUSALS = ("empty-file", "all-zero", "wrong-signature", "wrong-dump-type")
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(NamedTuple):
     """What `check` found out about a file.
 
     Attributes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from smalldump.intake.entries import Entry, Packed
 from smalldump.intake.foreign import cab_entries, rar5_entries, rar_entries, sevenzip_entries
@@ -14,8 +14,7 @@ from smalldump.intake.zips import zip_entries
 __all__ = ["CONTAINERS", "Container", "container_of"]
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(NamedTuple):
     """A kind of archive.
 
     Attributes:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 from smalldump.intake.limits import Budget, OverLimit, in_words
 
@@ -23,8 +22,7 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A file in an archive, not yet unpacked.
 
     Attributes:
@@ -80,8 +78,7 @@ def read_whole(stream: Readable, limit: int, declared: int | None = None) -> byt
     raise OverLimit(f"larger than {in_words(limit)} unpacked (limit)")
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
+class Packed(NamedTuple):
     """An archive's own bytes, in the form that its reader needs.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["DEFAULT_LIMITS", "Budget", "Limits", "OverLimit", "Refused", "in_words"]
 
@@ -17,8 +17,7 @@ class OverLimit(Refused):
     """Inside this room: a limit was reached."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """How far one archive may unfold.
 
     The defaults leave room for what is really sent: the largest of the small dumps seen has 10 MB, and

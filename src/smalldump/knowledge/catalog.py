@@ -11,9 +11,8 @@ mingw-w64 `bugcodes.h` and the SDK enumeration; `causes` and `note` are judgemen
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import overload
+from typing import NamedTuple, overload
 
 from smalldump.knowledge.conditions import Condition, ParameterFacts
 from smalldump.knowledge.status import exception_name, status_name
@@ -43,8 +42,7 @@ _STATUS_KINDS = frozenset({"exception-code", "ntstatus"})
 _PAGES = "https://learn.microsoft.com/windows-hardware/drivers/debugger/"
 
 
-@dataclass(frozen=True, slots=True)
-class ParameterEntry:
+class ParameterEntry(NamedTuple):
     """One of the four bug check parameters.
 
     Attributes:
@@ -57,8 +55,7 @@ class ParameterEntry:
     kind: str
 
 
-@dataclass(frozen=True, slots=True)
-class CulpritHint:
+class CulpritHint(NamedTuple):
     """Which parameter leads to the driver at fault. A place, not guilt: in the kernel, walk on from there.
 
     Attributes:
@@ -77,8 +74,7 @@ class CulpritHint:
     note: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SubCode:
+class SubCode(NamedTuple):
     """What a bug check means when its parameters have certain values.
 
     Attributes:
@@ -142,8 +138,7 @@ class SubCodes(Sequence[SubCode]):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class BugCheckEntry:
+class BugCheckEntry(NamedTuple):
     """One bug check as the catalog lists it.
 
     Attributes:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 __all__ = ["Condition", "ParameterFacts"]
 
@@ -18,8 +17,7 @@ _LOW_WORD = 0xFFFFFFFF
 _FORM = r"([1-4])(?:&([0-9A-F]+))?(=|>=|<=)([0-9A-F]+(?:,[0-9A-F]+)*)"
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(NamedTuple):
     """A condition on one parameter.
 
     Attributes:

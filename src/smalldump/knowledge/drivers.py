@@ -5,9 +5,9 @@ The facts stand in `drivers.toml`, where people edit them; its head explains eve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from smalldump.knowledge.table import table_path
 
@@ -73,8 +73,7 @@ class Role(StrEnum):
     PLACEHOLDER = "placeholder"
 
 
-@dataclass(frozen=True, slots=True)
-class DriverEntry:
+class DriverEntry(NamedTuple):
     """One known module, or a family of modules whose names begin alike.
 
     Attributes:

@@ -6,8 +6,8 @@ The numbers are those of a dump header: the build of the kernel image (MinorVers
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+from typing import NamedTuple
 
 __all__ = [
     "ProductType",
@@ -52,8 +52,7 @@ class Suite(IntFlag):
     PHONE_NT = 0x10000
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(NamedTuple):
     """A released Windows.
 
     Attributes:

@@ -39,7 +39,8 @@ first last  unique_process_id inherited_from image_file_name create_time directo
 10586 14393 2E8               3E0            450             308         28
 15063 17763 2E0               3E0            450             308         28
 18362 18362 2E8               3E8            450             310         28
-19041 22631 440               540            5A8             468         28
+19041 19045 440               540            5A8             468         28
+22000 22631 440               540            5A8             468         28
 26100 26100 1D0               -              338             -           28
 """,
     (MachineType.ARM64, "EPROCESS"): """
@@ -105,7 +106,8 @@ first last  size current next idle number mhz  cpu_type vendor context special f
 16299 16299 6980 8       10   18   24     44   40       6290   1F0     100     62C0   2E50      62D8      2E6A
 17134 17763 7EC0 8       10   18   24     44   40       6290   1F0     100     62C0   2E50      62D8      2E6A
 18362 18362 8F00 8       10   18   24     44   40       6290   1F0     100     62C0   2E50      62D8      2E6A
-19041 22631 -    8       10   18   24     44   40       -      1F0     100     -      -         -         -
+19041 19045 -    8       10   18   24     44   40       -      1F0     100     -      -         -         -
+22000 22631 -    8       10   18   24     44   40       -      1F0     100     -      -         -         -
 """,
     (MachineType.ARM64, "KPRCB"): """
 first last  size current next idle number mhz  cpu_type vendor context special frozen dpc_stack isr_stack dpc_active

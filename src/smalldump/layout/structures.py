@@ -10,7 +10,7 @@ Source: format reference §8 rules 3 and 7.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from smalldump.layout.builds import described_builds, table_offset
 from smalldump.layout.dump import MachineType
@@ -45,8 +45,7 @@ _WORDS = {
 _SINCE_8, _SINCE_10 = 9200, 10240
 
 
-@dataclass(frozen=True, slots=True)
-class StructureOffsets:
+class StructureOffsets(NamedTuple):
     """Offsets of structure fields for one machine and build.
 
     Attributes:

@@ -7,9 +7,10 @@ dump may not tell is `T | Absent`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from smalldump.model.absent import Absent
@@ -38,8 +39,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class BugCheck:
+class BugCheck(NamedTuple):
     """The bug check: why Windows stopped.
 
     Attributes:
@@ -56,8 +56,7 @@ class BugCheck:
         return self.stored_code & ~0x10000000
 
 
-@dataclass(frozen=True, slots=True)
-class System:
+class System(NamedTuple):
     """The machine and its Windows.
 
     Attributes:
@@ -80,16 +79,14 @@ class System:
     kernel_base: int | Absent
 
 
-@dataclass(frozen=True, slots=True)
-class PhysicalMemory:
+class PhysicalMemory(NamedTuple):
     """The physical memory of the machine: runs of pages (first page, count), pages of 4 KiB."""
 
     pages: int
     runs: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DumpFacts:
+class DumpFacts(NamedTuple):
     """What the dump says of itself and of the moment of the crash.
 
     Attributes:
@@ -111,11 +108,10 @@ class DumpFacts:
     mini_dump_fields: int | Absent
     required_dump_space: int | Absent
     physical_memory: PhysicalMemory | Absent
-    fields: Mapping[str, int | Absent] = field(default_factory=dict)
+    fields: Mapping[str, int | Absent] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Registers:
+class Registers(NamedTuple):
     """A set of registers; what is not known is not in it.
 
     Attributes:
@@ -129,7 +125,7 @@ class Registers:
     values: Mapping[str, int]
     source: str
     address: int | None = None
-    vectors: Mapping[str, int] = field(default_factory=dict)
+    vectors: Mapping[str, int] = MappingProxyType({})
 
     @property
     def pc(self) -> int:
@@ -147,8 +143,7 @@ class Registers:
         return self.values.get(self.machine.fp)
 
 
-@dataclass(frozen=True, slots=True)
-class Contexts:
+class Contexts(NamedTuple):
     """The three register sets of a dump, kept apart.
 
     Attributes:
@@ -162,8 +157,7 @@ class Contexts:
     crash: Registers | Absent
 
 
-@dataclass(frozen=True, slots=True)
-class ExceptionRecord:
+class ExceptionRecord(NamedTuple):
     """An EXCEPTION_RECORD."""
 
     code: int
@@ -172,8 +166,7 @@ class ExceptionRecord:
     parameters: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Processor:
+class Processor(NamedTuple):
     """The processor that stopped the machine.
 
     Attributes:
@@ -200,8 +193,7 @@ class Processor:
     isr_stack: int | Absent
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(NamedTuple):
     """The process in whose address space the crash happened.
 
     Attributes:
@@ -220,8 +212,7 @@ class Process:
     owner: int | Absent
 
 
-@dataclass(frozen=True, slots=True)
-class Thread:
+class Thread(NamedTuple):
     """The thread that crashed.
 
     Attributes:
@@ -248,8 +239,7 @@ class Thread:
     trap_frame: int | Absent
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(NamedTuple):
     """A loaded driver, or the kernel.
 
     Attributes:
@@ -274,8 +264,7 @@ class Module:
         return self.base + self.size
 
 
-@dataclass(frozen=True, slots=True)
-class UnloadedModule:
+class UnloadedModule(NamedTuple):
     """A driver that was unloaded before the crash.
 
     Attributes:
@@ -311,8 +300,7 @@ class StackWindow:
         return self.start <= address < self.end
 
 
-@dataclass(frozen=True, slots=True)
-class Structure:
+class Structure(NamedTuple):
     """The raw bytes of a kernel structure, and the address where it lay."""
 
     kind: str
@@ -328,8 +316,7 @@ class DataBlock(NamedTuple):
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class RequestedRange:
+class RequestedRange(NamedTuple):
     """A range of memory that a component asked to have in the dump."""
 
     component: str
@@ -337,8 +324,7 @@ class RequestedRange:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class Blob:
+class Blob(NamedTuple):
     """A piece of secondary data: what a component left under its GUID."""
 
     guid: str
@@ -354,8 +340,7 @@ class Severity(Enum):
     ERROR = "error"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """Something that is wrong or remarkable about a dump.
 
     Attributes:

@@ -59,6 +59,7 @@ def _crash_time(machine: Snapshot) -> float | None:
 
 def _module(module: Module, latest: float | None) -> JsonObject:
     known = driver(module.file)
+    in_box = known is not None and known.vendor == "Microsoft"
     written: JsonObject = {
         "name": module.name,
         "file": module.file,
@@ -67,11 +68,11 @@ def _module(module: Module, latest: float | None) -> JsonObject:
         "end": f"{module.end:#x}",
         "size": module.size,
         "timestamp": fact(module.timestamp, address),
-        "timestamp_kind": _timestamp_kind(module, latest, in_box=known is not None and known.vendor == "Microsoft"),
+        "timestamp_kind": _timestamp_kind(module.timestamp, latest, in_box=in_box),
         "checksum": fact(module.checksum, address),
     }
     if known is not None:
-        written |= {"role": known.role, "vendor": known.vendor}
+        written["role"], written["vendor"] = known.role.value, known.vendor
         if known.product:
             written["product"] = known.product
     return written
@@ -82,13 +83,14 @@ _FIRST_WINDOWS_10 = datetime(2015, 7, 1, tzinfo=UTC).timestamp()
 _DAY = 86_400.0
 
 
-def _timestamp_kind(module: Module, latest: float | None, *, in_box: bool) -> str | None:
+def _timestamp_kind(timestamp: int | Absent, latest: float | None, *, in_box: bool) -> str | None:
     """Whether a TimeDateStamp is a date: Windows 10 and later put a hash there for what comes with Windows."""
-    if isinstance(module.timestamp, Absent):
+    if isinstance(timestamp, Absent):
         return None
-    dated = _FIRST_NT_DRIVER <= module.timestamp <= (float("inf") if latest is None else latest + _DAY)
-    hashed = in_box and latest is not None and latest > _FIRST_WINDOWS_10
-    return "reproducible-build hash (guess)" if hashed or not dated else "link time"
+    if in_box and latest is not None and latest > _FIRST_WINDOWS_10:
+        return "reproducible-build hash (guess)"
+    dated = timestamp >= _FIRST_NT_DRIVER and (latest is None or timestamp <= latest + _DAY)
+    return "link time" if dated else "reproducible-build hash (guess)"
 
 
 def _unloaded(module: UnloadedModule) -> JsonObject:

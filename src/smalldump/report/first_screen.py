@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from smalldump.report.columns import columns
-from smalldump.report.report import Report
+from smalldump.report.document import Document
 from smalldump.report.shown import address, labelled, moment, plain, text, uptime
 from smalldump.report.values import Json, JsonObject
 
@@ -14,7 +14,7 @@ _STATES = {"whole": "whole", "damaged": "damaged", "not_a_dump": "not a small me
 _IRQL_NAMES = {0: "PASSIVE_LEVEL", 1: "APC_LEVEL", 2: "DISPATCH_LEVEL"}
 
 
-def first_screen(report: Report, width: int) -> list[str]:
+def first_screen(report: Document, width: int) -> list[str]:
     """The lines of the first screen."""
     lines = [headline(report), ""]
     if report["bug_check"] is None:
@@ -30,7 +30,7 @@ def first_screen(report: Report, width: int) -> list[str]:
     ]
 
 
-def headline(report: Report) -> str:
+def headline(report: Document) -> str:
     """File, kind, writer, size and state in one line."""
     file: JsonObject = report["file"] or {}
     parts = []
@@ -43,7 +43,7 @@ def headline(report: Report) -> str:
     return f"{text(file.get('name'))}: {', '.join(parts)}"
 
 
-def _what(report: Report, width: int) -> list[str]:
+def _what(report: Document, width: int) -> list[str]:
     stop: JsonObject = report["bug_check"]
     if "absent" in stop:
         return labelled("What", text(stop), width)
@@ -60,12 +60,12 @@ def _upper(code: str) -> str:
     return f"0x{code[2:].upper()}"
 
 
-def _parameter(report: Report, number: int, parameter: JsonObject) -> list[str]:
+def _parameter(report: Document, number: int, parameter: JsonObject) -> list[str]:
     value = address(parameter["value"], report["file.bits"] or 64)
     return [str(number), value, text(parameter["meaning"]), text(parameter["decoded"], "")]
 
 
-def _who(report: Report, width: int) -> list[str]:
+def _who(report: Document, width: int) -> list[str]:
     verdict: JsonObject | None = report["verdict"]
     if verdict is None:
         return []
@@ -88,7 +88,7 @@ def _culprit(verdict: JsonObject) -> str:
     return f"{name}{f' ({makers})' if makers else ''}{was}"
 
 
-def _process(report: Report) -> str:
+def _process(report: Document) -> str:
     process, thread = report["process"] or {}, report["thread"] or {}
     if "absent" in process:
         return text(process)
@@ -103,13 +103,13 @@ def _process(report: Report) -> str:
     return f"{shown}, which began at {_place(report, start)}" if start else shown
 
 
-def _place(report: Report, place: JsonObject) -> str:
+def _place(report: Document, place: JsonObject) -> str:
     if place.get("module"):
         return f"{text(place['module'])}+{text(place['offset'])}"
     return address(place["address"], report["file.bits"] or 64)
 
 
-def _where(report: Report) -> str:
+def _where(report: Document) -> str:
     frames = report["stack"] or []
     shown = frame_place(report, frames[0]) if frames else "the program counter is not in this dump"
     number = plain(report["processor.number"])
@@ -118,7 +118,7 @@ def _where(report: Report) -> str:
     return shown + _irql(report["crash.irql"])
 
 
-def frame_place(report: Report, frame: JsonObject) -> str:
+def frame_place(report: Document, frame: JsonObject) -> str:
     """Where a frame is: `nt+0x3f5a80`, `<Unloaded_x>+0x10`, or the address."""
     if frame.get("symbol"):
         return text(frame["symbol"])
@@ -136,13 +136,13 @@ def _irql(irql: Json) -> str:
     return f", IRQL {irql} ({name})" if name else f", IRQL {irql}"
 
 
-def _when(report: Report) -> str:
+def _when(report: Document) -> str:
     time, since = report["crash.time_utc"], report["crash.uptime_s"]
     after = f", {uptime(since)} after boot" if plain(since) is not None else ""
     return moment(time) + after
 
 
-def _machine(report: Report) -> str:
+def _machine(report: Document) -> str:
     system: JsonObject = report["system"] or {}
     build = text(system.get("service_build") or system.get("build"))
     parts = [_windows(system), f"build {build} {text(system.get('machine'))}"]
@@ -160,7 +160,7 @@ def _windows(system: JsonObject) -> str:
     return f"{known} Service Pack {pack}" if pack and f"SP{pack}" not in known else known
 
 
-def _hardware(report: Report, system: JsonObject) -> list[str]:
+def _hardware(report: Document, system: JsonObject) -> list[str]:
     maker = " ".join(text(system[name]) for name in ("vendor", "product") if system.get(name))
     bios = f"BIOS {text(system['bios'])}" if system.get("bios") else ""
     processor = text(report["processor.name"], "")

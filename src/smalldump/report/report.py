@@ -10,38 +10,23 @@ import json
 from pathlib import Path
 from typing import Any
 
-from smalldump.report.values import Json, JsonObject
+from smalldump.report.document import Document
+from smalldump.report.text import render
 
 __all__ = ["SCHEMA", "Report", "schema"]
 
 SCHEMA = "smalldump.report/1"
 
 
-class Report:
-    """A report on one dump.
+class Report(Document):
+    """A report on one dump."""
 
-    Attributes:
-        data: The document, as JSON holds it.
-    """
-
-    __slots__ = ("data",)
-
-    def __init__(self, data: JsonObject) -> None:
-        self.data = data
-
-    def __getitem__(self, path: str) -> Json:
-        """The value at a dotted path (`bug_check.name`), or None where the document does not have it."""
-        value: Json = self.data
-        for name in path.split("."):
-            if not isinstance(value, dict):
-                return None
-            value = value.get(name)
-        return value
+    __slots__ = ()
 
     def to_json(self, indent: int | None = None) -> str:
         """The document as JSON text; in one line, unless an indent is given."""
         separators = (",", ":") if indent is None else None
-        return json.dumps(self.data, indent=indent, separators=separators)
+        return json.dumps(self.data, indent=indent, separators=separators, check_circular=False)
 
     @classmethod
     def from_json(cls, text: str) -> Report:
@@ -56,8 +41,6 @@ class Report:
         return cls(data)
 
     def __str__(self) -> str:
-        from smalldump.report.text import render
-
         return render(self)
 
     def __repr__(self) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smalldump.report.columns import columns
+from smalldump.report.document import Document
 from smalldump.report.first_screen import first_screen, headline
-from smalldump.report.report import Report
 from smalldump.report.shown import is_absent, paragraph, text
 from smalldump.report.text_sections import SECTIONS, module_rows, render_section, stack_lines
 from smalldump.report.values import JsonObject
@@ -29,7 +29,7 @@ _TITLES = {
 _SHORT_MODULES = 12
 
 
-def render(report: Report, *, width: int = 100, verbose: bool = False) -> str:
+def render(report: Document, *, width: int = 100, verbose: bool = False) -> str:
     """A report as text: everything that came out of the dump is escaped.
 
     Args:
@@ -42,7 +42,7 @@ def render(report: Report, *, width: int = 100, verbose: bool = False) -> str:
     return "\n".join(line.rstrip() for line in lines) + "\n"
 
 
-def _findings(report: Report, width: int, *, verbose: bool) -> list[str]:
+def _findings(report: Document, width: int, *, verbose: bool) -> list[str]:
     findings = [each for each in report["findings"] or () if verbose or each["severity"] != "info"]
     if not findings:
         return []
@@ -54,7 +54,7 @@ def _findings(report: Report, width: int, *, verbose: bool) -> list[str]:
     return lines
 
 
-def _brief(report: Report, width: int) -> list[str]:
+def _brief(report: Document, width: int) -> list[str]:
     lines = ["", *_stack_brief(report, width)]
     lines += ["", *_third_party(report, width)]
     lines += _bullets("What to do next", report["verdict.next_steps"] or (), width)
@@ -62,13 +62,13 @@ def _brief(report: Report, width: int) -> list[str]:
     return lines
 
 
-def _stack_brief(report: Report, width: int) -> list[str]:
+def _stack_brief(report: Document, width: int) -> list[str]:
     before = len(report["dispatch"] or ())
     title = f"Stack: {before} frames of the dispatch side (-v shows them), then the crash side" if before else "Stack"
     return [*paragraph(title, width), *("  " + line for line in stack_lines(report, "stack", width - 2))]
 
 
-def _third_party(report: Report, width: int) -> list[str]:
+def _third_party(report: Document, width: int) -> list[str]:
     modules: Sequence[JsonObject] = report["modules"] or ()
     others = [module for module in modules if module.get("vendor") != "Microsoft"]
     unloaded = report["unloaded_modules"]
@@ -92,7 +92,7 @@ def _bullets(title: str, items: Sequence[str], width: int) -> list[str]:
     return lines
 
 
-def _full(report: Report, width: int) -> list[str]:
+def _full(report: Document, width: int) -> list[str]:
     lines = []
     for name in SECTIONS:
         lines += ["", _TITLES[name], "", *render_section(report, name, width=width).splitlines()]

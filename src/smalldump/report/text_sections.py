@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from smalldump.report.columns import columns
+from smalldump.report.document import Document
 from smalldump.report.first_screen import frame_place
-from smalldump.report.report import Report
 from smalldump.report.shown import address, field_lines, is_absent, moment, paragraph, plain, text, uptime
 from smalldump.report.values import Json, JsonObject
 
@@ -18,7 +18,7 @@ _NO_REGISTERS = ("found_in", "address", "source")
 _WIDE_REGISTERS = ("xmm", "st", "v")
 
 
-def render_section(report: Report, name: str, *, width: int = 100) -> str:
+def render_section(report: Document, name: str, *, width: int = 100) -> str:
     """One section of a report as text.
 
     Raises:
@@ -27,11 +27,11 @@ def render_section(report: Report, name: str, *, width: int = 100) -> str:
     return "\n".join(_SECTIONS[name](report, width))
 
 
-def _bits(report: Report) -> int:
+def _bits(report: Document) -> int:
     return report["file.bits"] or 64
 
 
-def _header(report: Report, width: int) -> list[str]:
+def _header(report: Document, width: int) -> list[str]:
     fields = dict(report["header"] or {})
     for name in ("physical_memory", "exception"):
         fields[name] = _flat(fields.get(name))
@@ -54,7 +54,7 @@ def _flat_item(value: Json) -> str:
     return _flat(value) if isinstance(value, dict) else text(value)
 
 
-def _bug_check(report: Report, width: int) -> list[str]:
+def _bug_check(report: Document, width: int) -> list[str]:
     stop: JsonObject = report["bug_check"] or {}
     lines = [text(line) for line in stop.get("stop_text", ())] + [""]
     lines += paragraph(text(stop.get("summary")), width)
@@ -76,7 +76,7 @@ def _bug_check(report: Report, width: int) -> list[str]:
     return lines
 
 
-def _registers(report: Report, width: int) -> list[str]:
+def _registers(report: Document, width: int) -> list[str]:
     lines: list[str] = []
     contexts: JsonObject = report["contexts"] or {}
     for name, title in _CONTEXT_TITLES.items():
@@ -102,7 +102,7 @@ def _grid(values: Sequence[tuple[str, str]], digits: int, width: int) -> list[st
     return ["  " + " ".join(cells[at : at + per_line]).rstrip() for at in range(0, len(cells), per_line)]
 
 
-def stack_lines(report: Report, name: str, width: int) -> list[str]:
+def stack_lines(report: Document, name: str, width: int) -> list[str]:
     """The frames of `stack` or `dispatch`, innermost first, as WinDbg's `k` with the trust beside."""
     bits = _bits(report)
     rows = [
@@ -123,7 +123,7 @@ def _return_address(frame: JsonObject, bits: int) -> str:
     return address(frame["return_address"], bits) if frame["return_address"] else ""
 
 
-def _stack(report: Report, width: int) -> list[str]:
+def _stack(report: Document, width: int) -> list[str]:
     lines = _window_line(report, width)
     if report["dispatch"]:
         lines += ["", "What ran because of the failure (dispatch):", *stack_lines(report, "dispatch", width)]
@@ -133,7 +133,7 @@ def _stack(report: Report, width: int) -> list[str]:
     return lines
 
 
-def _window_line(report: Report, width: int) -> list[str]:
+def _window_line(report: Document, width: int) -> list[str]:
     window = report["stack_window"]
     if window is None or is_absent(window):
         return [f"call stack: {text(window)}"]
@@ -145,7 +145,7 @@ def _window_line(report: Report, width: int) -> list[str]:
     return paragraph(f"call stack: {sentence}", width)
 
 
-def module_rows(report: Report, modules: Sequence[JsonObject]) -> list[list[str]]:
+def module_rows(report: Document, modules: Sequence[JsonObject]) -> list[list[str]]:
     """Rows for modules: start, end, name, time stamp, vendor and product."""
     bits = _bits(report)
     return [
@@ -154,11 +154,15 @@ def module_rows(report: Report, modules: Sequence[JsonObject]) -> list[list[str]
             address(module["end"], bits),
             text(module["name"]),
             _stamp(module),
-            " ".join(text(module[key]) for key in ("vendor", "product", "role") if module.get(key)),
+            _maker(module),
             text(module["path"]),
         ]
         for module in modules
     ]
+
+
+def _maker(module: JsonObject) -> str:
+    return " ".join(text(each) for each in (module.get("vendor"), module.get("product") or module.get("role")) if each)
 
 
 def _stamp(module: JsonObject) -> str:
@@ -173,12 +177,12 @@ def _date_of_stamp(stamp: int) -> str:
     return datetime.fromtimestamp(stamp, UTC).strftime("%Y-%m-%d")
 
 
-def _modules(report: Report, width: int) -> list[str]:
+def _modules(report: Document, width: int) -> list[str]:
     headers = ["start", "end", "name", "time stamp", "maker", "path"]
     return columns(module_rows(report, report["modules"] or ()), headers=headers, width=width, fixed=(0, 1))
 
 
-def _unloaded(report: Report, width: int) -> list[str]:
+def _unloaded(report: Document, width: int) -> list[str]:
     modules = report["unloaded_modules"]
     if modules is None or is_absent(modules):
         return [f"unloaded drivers: {text(modules)}"]
@@ -193,8 +197,8 @@ def _unloaded(report: Report, width: int) -> list[str]:
     return columns(rows, headers=["start", "end", "name"], width=width) if rows else ["none"]
 
 
-def _named_fields(name: str) -> Callable[[Report, int], list[str]]:
-    def section(report: Report, width: int) -> list[str]:
+def _named_fields(name: str) -> Callable[[Document, int], list[str]]:
+    def section(report: Document, width: int) -> list[str]:
         fields = report[name]
         if fields is None or is_absent(fields):
             return [f"{name}: {text(fields)}"]
@@ -204,11 +208,11 @@ def _named_fields(name: str) -> Callable[[Report, int], list[str]]:
     return section
 
 
-def _process(report: Report, width: int) -> list[str]:
+def _process(report: Document, width: int) -> list[str]:
     return [*_named_fields("process")(report, width), "", "thread:", *_named_fields("thread")(report, width)]
 
 
-def _pages(report: Report, width: int) -> list[str]:
+def _pages(report: Document, width: int) -> list[str]:
     pages: JsonObject = report["pages"] or {}
     lines = [f"{pages.get('blocks', 0):,} data blocks, {pages.get('bytes', 0):,} bytes"]
     lines += [f"asked for by {text(each['component'])}: {each['ranges']} ranges" for each in pages.get("requests", ())]
@@ -227,7 +231,7 @@ def _pages(report: Report, width: int) -> list[str]:
     )
 
 
-def _blobs(report: Report, width: int) -> list[str]:
+def _blobs(report: Document, width: int) -> list[str]:
     lines = []
     for blob in report["blobs"] or ():
         lines.append(f"{blob['guid']}  {blob['size']:>9,} bytes  {text(blob['name'], 'unknown')}")
@@ -254,7 +258,7 @@ def _list(name: str, items: Sequence[Json], width: int, depth: int) -> Iterator[
         yield from paragraph(f"- {_flat_item(item)}", width, indent + "  ", indent + "    ")
 
 
-_SECTIONS: dict[str, Callable[[Report, int], list[str]]] = {
+_SECTIONS: dict[str, Callable[[Document, int], list[str]]] = {
     "header": _header,
     "bugcheck": _bug_check,
     "registers": _registers,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from smalldump.layout.triage import (
     UNLOADED_SLOTS,
@@ -48,33 +47,29 @@ def loaded_modules(file: TriageFile) -> list[Module]:
         return []
     whole = section[: min(len(section) // entry.size, DRIVER_LIMIT) * entry.size]
     modules: list[Module] = []
-    seen: set[tuple[int, ...]] = set()
-    for name_offset, base, size, checksum, timestamp in entry.iter_unpack(whole):
-        if base and (base, size) not in seen:
-            seen.add((base, size))
-            modules.append(_module(file, name_offset, (base, size, checksum, timestamp), kernel=not modules))
-    return list(_distinct(modules, file.bits // 4))
-
-
-def _distinct(modules: list[Module], digits: int) -> Iterator[Module]:
-    # As WinDbg does: the first keeps a name, others of that name (whatever the case) get their address behind it.
+    seen: set[tuple[int, int]] = set()
     taken: set[str] = set()
-    for module in modules:
-        name = f"{module.name}_{module.base:0{digits}x}" if module.name.lower() in taken else module.name
-        taken.add(name.lower())
-        yield module if name == module.name else replace(module, name=name)
-
-
-def _module(file: TriageFile, name_offset: int, entry: tuple[int, int, int, int], *, kernel: bool) -> Module:
-    base, size, checksum, timestamp = entry
-    path = file.string(name_offset)
-    if isinstance(path, Absent):
-        path = f"Unknown_Module_{base:0{file.bits // 4}x}"  # what Microsoft's engine calls such a driver
-    name = path.rpartition("\\")[2]
-    if not checksum and not timestamp:
+    for name_offset, base, size, checksum, timestamp in entry.iter_unpack(whole):
+        if not base or (base, size) in seen:
+            continue
+        seen.add((base, size))
+        path = file.string(name_offset)
+        if isinstance(path, Absent):
+            path = f"Unknown_Module_{base:0{file.bits // 4}x}"  # what Microsoft's engine calls such a driver
+        name = path.rpartition("\\")[2]
+        shown = _distinct(module_name(name, kernel=not modules), base, taken, file.bits // 4)
         # The writer takes both from the PE header in memory, and writes zeros where that page was not there.
-        return Module(module_name(name, kernel=kernel), name, path, base, size, Absent.PAGED_OUT, Absent.PAGED_OUT)
-    return Module(module_name(name, kernel=kernel), name, path, base, size, timestamp, checksum)
+        header = (timestamp, checksum) if checksum or timestamp else (Absent.PAGED_OUT, Absent.PAGED_OUT)
+        modules.append(Module(shown, name, path, base, size, *header))
+    return modules
+
+
+def _distinct(name: str, base: int, taken: set[str], digits: int) -> str:
+    # As WinDbg does: the first keeps a name, others of that name (whatever the case) get their address behind it.
+    if name.lower() in taken:
+        name = f"{name}_{base:0{digits}x}"
+    taken.add(name.lower())
+    return name
 
 
 def module_name(file_name: str, *, kernel: bool = False) -> str:
@@ -86,7 +81,10 @@ def module_name(file_name: str, *, kernel: bool = False) -> str:
     if kernel:
         return "nt"
     alias = _ALIASES.get(file_name.lower())
-    return alias or _ODD.sub("_", file_name.rpartition(".")[0] or file_name)
+    if alias:
+        return alias
+    stem = file_name.rpartition(".")[0] or file_name
+    return stem if stem.isascii() and stem.isalnum() else _ODD.sub("_", stem)
 
 
 def unloaded_modules(file: TriageFile) -> tuple[UnloadedModule, ...] | Absent:

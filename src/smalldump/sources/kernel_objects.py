@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from smalldump.layout.context import KspecialRegistersX64, KspecialRegistersX86
 from smalldump.layout.structures import StructureOffsets
@@ -20,8 +20,7 @@ _CONTROL_X86 = "cr0 cr2 cr3 cr4 dr6=kernel_dr6 dr7=kernel_dr7 gdtr=gdtr_base idt
 _NAME_BYTES = 15
 
 
-@dataclass(frozen=True, slots=True)
-class StructureReader:
+class StructureReader(NamedTuple):
     """Reads fields of one kernel structure, whose layout depends on the build."""
 
     machine: Machine

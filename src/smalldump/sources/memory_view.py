@@ -106,12 +106,14 @@ def prcb_address(
 def _elected(machine: Machine, prcb: memoryview) -> int | Absent:
     # Two equal neighbouring pointers are an empty list head, which points at itself.
     size = machine.pointer
-    words = prcb[: len(prcb) // size * size].cast("Q" if size == 8 else "I")
+    words = prcb[: len(prcb) // size * size].cast("Q" if size == 8 else "I").tolist()
     kernel = machine.kernel_start
     votes = Counter(
-        word - index * size
-        for index, (word, following) in enumerate(pairwise(words))
-        if word == following and word >= kernel
+        [
+            word - index * size
+            for index, (word, following) in enumerate(pairwise(words))
+            if word == following and word >= kernel
+        ]
     ).most_common(2)
     if not votes or votes[0][1] < _MIN_VOTES or (len(votes) > 1 and votes[1][1] * 2 > votes[0][1]):
         return Absent.NOT_CAPTURED

@@ -6,9 +6,8 @@ error. What is wrong with the file is for `checking` to say.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from smalldump.errors import NotADump, Truncated, UnsupportedFormat
 from smalldump.layout.debugger_data import DebuggerDataHeader, KdDebuggerData64
@@ -31,8 +30,7 @@ STRING_LIMIT = 520
 """Most characters of a driver's path that are believed; longer ones count as damage."""
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """A part of the file: name, file offset, size in bytes as far as the file holds it."""
 
     name: str

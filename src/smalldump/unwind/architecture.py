@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from smalldump.memory import RangeMap
@@ -72,8 +71,7 @@ class Leg(NamedTuple):
     anchored: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Architecture:
+class Architecture(NamedTuple):
     """How stacks of an architecture are read.
 
     Attributes:

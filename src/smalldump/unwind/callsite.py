@@ -7,7 +7,7 @@ BLRAA and its kin).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from smalldump.memory import AddressSpace
 from smalldump.model.machine import ARM64
@@ -19,8 +19,7 @@ LONGEST = 7
 _SHORTEST = 2
 
 
-@dataclass(frozen=True, slots=True)
-class CallSite:
+class CallSite(NamedTuple):
     """What the bytes before an address say.
 
     Attributes:

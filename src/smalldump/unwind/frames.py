@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from functools import total_ordering
+from typing import NamedTuple
 
 from smalldump.addresses import format_address
 from smalldump.model import Module, UnloadedModule
@@ -77,8 +77,7 @@ _END_WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """An activation of a function.
 
     Attributes:
@@ -108,16 +107,14 @@ class Frame:
         return format_address(self.pc, bits)
 
 
-@dataclass(frozen=True, slots=True)
-class CallStack:
+class CallStack(NamedTuple):
     """Frames, innermost first, and why there are no more."""
 
     frames: tuple[Frame, ...]
     end: WalkEnd
 
 
-@dataclass(frozen=True, slots=True)
-class Stacks:
+class Stacks(NamedTuple):
     """The call stack of a dump in its two parts.
 
     Attributes:

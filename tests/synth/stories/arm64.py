@@ -13,7 +13,7 @@ from tests.synth import blobs
 from tests.synth.builder import DumpBuilder, filetime
 from tests.synth.code import Code
 from tests.synth.noise import Noise
-from tests.synth.parts import Block, Process, Processor, Thread, UnloadedDriver
+from tests.synth.parts import Block, Driver, Process, Processor, Thread, UnloadedDriver
 from tests.synth.stack import Frame, Stack
 from tests.synth.stories.common import return_blocks
 from tests.synth.stories.modules import WINDOWS_10, laid_out, names
@@ -30,9 +30,6 @@ MODULES = {
     for d in laid_out(
         [
             *(m for m in names(WINDOWS_10) if m[0].lower() not in _DROPPED),
-            ("plumepmic.sys", 0x2B000),
-            ("plumegpio.sys", 0xF000),
-            ("plumewlan.sys", 0x2D4000),
         ],
         KERNEL,
         0xFFFFF80273000000,
@@ -40,6 +37,11 @@ MODULES = {
     )
 }
 NT = MODULES["ntoskrnl.exe"]
+PLUME = [
+    Driver("\\SystemRoot\\system32\\drivers\\plumepmic.sys", 0xFFFFF80277100000, 0x2B000, 0x60A4C511, 0x30D21),
+    Driver("\\SystemRoot\\system32\\drivers\\plumegpio.sys", 0xFFFFF80277130000, 0xF000, 0x60A4C51A, 0x0F9E4),
+    Driver("\\SystemRoot\\system32\\drivers\\plumewlan.sys", 0xFFFFF80277140000, 0x2D4000, 0x60C81B02, 0x2D8F17),
+]
 
 STACK_BASE = 0xFFFFCE8E3F4D1000
 IDLE, SYSTEM, PRCB = 0xFFFFCE8E3F2C4380, 0xFFFFA80C58E9C040, 0xFFFFF80270A40980
@@ -106,7 +108,7 @@ def builder() -> DumpBuilder:
         windows=WIN11_ARM64,
         bug_check=BUG_CHECK,
         registers=registers,
-        drivers=list(MODULES.values()),
+        drivers=[*MODULES.values(), *PLUME],
         stack=stack,
         processor=Processor(
             PRCB, number=3, model=0x805, stepping=0xD0E, mhz=2400, context_address=CONTEXT, idle_thread=IDLE

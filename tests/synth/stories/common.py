@@ -23,8 +23,10 @@ def anchored(make: Callable[[int], Stack], mark: str, address: int) -> Stack:
 
 
 def return_blocks(stack: Stack, code: Code, size: int = 0x100) -> list[Block]:
-    """Code from each return address of the stack on, as dbgeng's writer of Windows 10 stores it."""
-    return [Block(r.address, code.read(r.address, size), f"code at {r.text}") for r in stack.returns]
+    """Code from each return address of the stack on, true or stale: dbgeng's writer of Windows 10 stores it so."""
+    blocks = [Block(r.address, code.read(r.address, size), f"code at {r.text}") for r in stack.returns]
+    slots = {value for (value,) in struct.iter_unpack("<Q", bytes(stack.data))}
+    return blocks + [Block(a, code.read(a, size), "code at a stale value") for a in sorted(slots & set(stack.stale))]
 
 
 def page(

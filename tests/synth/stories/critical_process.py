@@ -9,7 +9,7 @@ from __future__ import annotations
 from tests.synth import blobs
 from tests.synth.builder import DumpBuilder, filetime
 from tests.synth.code import Code
-from tests.synth.parts import Block, Process, Processor, Thread, UnloadedDriver
+from tests.synth.parts import Block, Driver, Process, Processor, Thread, UnloadedDriver
 from tests.synth.registers import trap_frame
 from tests.synth.stack import Frame, Stack
 from tests.synth.stories.common import anchored, cpu_blobs, machine_blob, page, return_blocks
@@ -21,11 +21,9 @@ __all__ = ["FILE", "builder"]
 FILE = "030924-11375-01.dmp"
 
 KERNEL = 0xFFFFF80556800000
-MODULES = {
-    d.name.lower(): d
-    for d in laid_out([*names(WINDOWS_10), ("thimblenet.sys", 0x1A000)], KERNEL, 0xFFFFF80558000000, build=22621)
-}
+MODULES = {d.name.lower(): d for d in laid_out(names(WINDOWS_10), KERNEL, 0xFFFFF80558000000, build=22621)}
 NT = MODULES["ntoskrnl.exe"]
+THIMBLE = Driver("\\SystemRoot\\system32\\drivers\\thimblenet.sys", 0xFFFFF8055C400000, 0x1A000, 0x6515A3D8, 0x21F0C)
 
 STACK_BASE = 0xFFFFF60D1C8E3000
 THREAD, PROCESS, PRCB = 0xFFFF8C0E5A71D080, 0xFFFF8C0E59C30140, 0xFFFFD7014D1C0180
@@ -91,7 +89,7 @@ def builder() -> DumpBuilder:
         windows=WIN11_22H2,
         bug_check=BUG_CHECK,
         registers=registers,
-        drivers=list(MODULES.values()),
+        drivers=[*MODULES.values(), THIMBLE],
         stack=stack,
         processor=Processor(
             PRCB,

@@ -89,7 +89,7 @@ def _frames() -> list[Frame]:
         Frame(
             "FLTMGR!FltpPassThrough",
             FLTMGR.at(0x46A0),
-            FLTMGR.at(0x4840),
+            FLTMGR.at(0x4846),
             0x90,
             ("rbx", "rbp", "rsi", "rdi", "r14"),
             (0xFFFFC48F6B118010, 0, 1, 0, 0),
@@ -200,7 +200,7 @@ def _secondary(requests: dict[str, list[Block]]) -> list[Blob]:
         blobs.triage_requests(requests),
         *cpu_blobs(processor, "Intel64 Family 6 Model 158 Stepping 10", 3192, 4),
         machine_blob("Meadowlark Computers", "ML-350 Tower", ("Meadowlark", "F12", "08/14/2025"), processor),
-        blobs.boot_status(struct.pack("<IIQ", 1, 0x10, 0)),
+        blobs.boot_status(filetime("2026-11-22 07:46:40"), 41),
         blobs.winlogon("Session 1: user logged on; no transition pending"),
         blobs.unknown(b"WFSB\x01\0\0\0" + Noise("unknown blob").bytes(0x78)),
         Blob("00000000-0000-0000-0000-000000000000", b""),

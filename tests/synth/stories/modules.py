@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from tests.synth.parts import Driver
 
@@ -51,6 +52,13 @@ def _path(name: str, root: str) -> str:
     return f"{root}\\system32\\{folder}{name}"
 
 
+def _stamp(number: int, linked: tuple[str, str] | None) -> int:
+    if linked is None:
+        return number
+    first, last = (int(datetime.fromisoformat(day + "T00:00:00+00:00").timestamp()) for day in linked)
+    return first + number % (last - first)
+
+
 def laid_out(
     modules: Iterable[tuple[str, int]],
     kernel_base: int,
@@ -60,10 +68,12 @@ def laid_out(
     root: str = "\\SystemRoot",
     build: int = 0,
     paged_out: Iterable[str] = (),
+    linked: tuple[str, str] | None = None,
 ) -> list[Driver]:
     """The modules as drivers: the kernel at `kernel_base`, the others from `first` on, each at a multiple of `step`.
 
-    Time stamps and checksums follow from name, size and `build`; 0 for those whose header is `paged_out`.
+    Time stamps and checksums follow from name, size and `build`; 0 for those whose header is `paged_out`. `linked`
+    are the first and last day on which the linker ran; without, stamps are hashes, as since Windows 10.
     """
     out: list[Driver] = []
     base, gone = first, {name.lower() for name in paged_out}
@@ -75,7 +85,7 @@ def laid_out(
             driver.path,
             driver.base,
             size,
-            0 if absent else stamped.timestamp,
+            0 if absent else _stamp(stamped.timestamp, linked),
             0 if absent else stamped.checksum,
         )
         if out:

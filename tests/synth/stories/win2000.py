@@ -24,7 +24,15 @@ FILE = "Mini022900-01.dmp"
 KERNEL = 0x80400000
 MODULES = {
     d.name.lower(): d
-    for d in laid_out(names(WINDOWS_2000), KERNEL, 0xF7E00000, step=0x1000, build=2195, root="\\WINNT")
+    for d in laid_out(
+        names(WINDOWS_2000),
+        KERNEL,
+        0xF7E00000,
+        step=0x1000,
+        build=2195,
+        linked=("1999-09-25", "1999-12-07"),
+        root="\\WINNT",
+    )
 }
 NT = MODULES["ntoskrnl.exe"]
 TAPEMILL = Driver("\\WINNT\\system32\\drivers\\tapemill.sys", 0xBFF12000, 0x9000, 0x3834E5A0, 0x0000C3F1)

@@ -22,7 +22,14 @@ FILE = "101912-19422-01.dmp"
 KERNEL = 0x82A1B000
 MODULES = {
     d.name.lower(): d
-    for d in laid_out([("ntkrnlpa.exe", 0x412000), *names(WINDOWS_XP)[1:]], KERNEL, 0x8BA00000, step=0x1000, build=7601)
+    for d in laid_out(
+        [("ntkrnlpa.exe", 0x412000), *names(WINDOWS_XP)[1:]],
+        KERNEL,
+        0x8BA00000,
+        step=0x1000,
+        build=7601,
+        linked=("2009-07-13", "2010-11-21"),
+    )
 }
 NT = MODULES["ntkrnlpa.exe"]
 PUDDLE = Driver("\\SystemRoot\\system32\\DRIVERS\\puddlcam.sys", 0x9A4C2000, 0xC000, 0x50655C1F, 0x12A40)

@@ -19,7 +19,12 @@ __all__ = ["FILE", "builder"]
 FILE = "Mini041408-02.dmp"
 
 KERNEL = 0x804D7000
-MODULES = {d.name.lower(): d for d in laid_out(names(WINDOWS_XP), KERNEL, 0xF7400000, step=0x1000, build=2600)}
+MODULES = {
+    d.name.lower(): d
+    for d in laid_out(
+        names(WINDOWS_XP), KERNEL, 0xF7400000, step=0x1000, build=2600, linked=("2008-04-13", "2008-04-15")
+    )
+}
 NT = MODULES["ntoskrnl.exe"]
 SCANBUD = UnloadedDriver("scanbud.sys", 0xF7B9C000, 0xF7BA4000)
 WAKES_UP = SCANBUD.start + 0x13C6
