@@ -31,7 +31,7 @@ from tests.synth import DAMAGES, x64_dump
 _REFERENCE = ROOT / "docs" / "reference"
 _PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 _EVERY_PAGE = pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-_SHARED = {"errors", "addresses", "version"}
+_SHARED = {"errors", "addresses", "escape", "version"}
 
 
 def text_of(page: Path) -> str:

@@ -9,7 +9,7 @@ from importlib import import_module
 import pytest
 
 from smalldump import errors
-from smalldump.errors import FormatError, MemoryUnavailable, SmallDumpError, SourceUnreadable, Truncated
+from smalldump.errors import BudgetTooSmall, FormatError, MemoryUnavailable, SmallDumpError, SourceUnreadable, Truncated
 
 TREE = [getattr(errors, name) for name in errors.__all__]
 
@@ -61,6 +61,8 @@ def made(kind: type[SmallDumpError]) -> SmallDumpError:
         return kind("the marker is missing", offset=0x1234, expected="`TRGD`", found="zeros")
     if issubclass(kind, MemoryUnavailable):
         return kind(0xFFFFF80400001000, 0x20, b"abc")
+    if issubclass(kind, BudgetTooSmall):
+        return kind(70_000, 65_536)
     if issubclass(kind, SmallDumpError) and kind is not SmallDumpError:
         return kind("a/b.dmp", "no such file")
     return kind("something")
@@ -86,4 +88,5 @@ def test_what_they_say() -> None:
     assert str(MemoryUnavailable(0xFFFFF80400001000, 16, b"ab")) == (
         "memory at fffff804`00001000 is not in the dump: wanted 0x10 bytes, got 0x2"
     )
+    assert str(BudgetTooSmall(70_000, 65_536)) == "the dump needs at least 70,000 bytes, 65,536 are allowed"
     assert str(SourceUnreadable("a.dmp", "no such file")) == "a.dmp: no such file"

@@ -106,7 +106,7 @@ def drivers_page() -> str:
     families = sum(entry.name.endswith("*") for entry in known)
     counts = (
         f"{len(known)} entries, {families} of them families of names; "
-        f"{sum(not entry.is_part_of_windows for entry in known)} do not come with Windows. "
+        f"{sum(_is_extra(entry) for entry in known)} do not come with Windows. "
         f"They have {len({entry.vendor for entry in known})} makers."
     )
     headers = ["Role", "Meaning", "Entries", "Not of Windows", *(f"Skipped {skip}" for skip in Skip)]
@@ -123,9 +123,13 @@ def drivers_page() -> str:
     return page("Drivers", "`src/smalldump/knowledge/drivers.toml`", parts)
 
 
+def _is_extra(entry: DriverEntry) -> bool:
+    return entry.vendor != "Microsoft" or bool(entry.product)
+
+
 def _role_row(role: Role, words: str, entries: list[DriverEntry]) -> list[object]:
     skips = Counter(entry.skip for entry in entries)
-    others = sum(not entry.is_part_of_windows for entry in entries)
+    others = sum(_is_extra(entry) for entry in entries)
     return [code(role), words, len(entries), others, *(skips[skip] for skip in Skip)]
 
 

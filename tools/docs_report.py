@@ -27,7 +27,7 @@ that ends in `[]` is that of each item of an array; `*` stands for any key. `hex
 _REASONS = (
     ("not_captured", "the writer did not put it into the dump"),
     ("paged_out", "the memory was paged out at the moment of the crash"),
-    ("corrupt", "it is there, but contradicts itself"),
+    ("corrupt", "it contradicts itself, or the file ends before it"),
     ("not_applicable", "there is no such thing on this machine or Windows"),
     ("no_symbols", "it can be found only with symbols"),
     ("unsupported", "nobody has described where it lies on this build"),

@@ -7,6 +7,7 @@ with smalldump.open("112226-8765-01.dmp") as machine:      # Snapshot, whatever 
     machine.modules.at(0xFFFFF8048B58334C)                 # Module or None
     machine.memory.read(address, 16)
 report = smalldump.analyze("112226-8765-01.dmp")           # Report; report.to_json(), print(report)
+saved = smalldump.write("112226-8765-01.dmp", into="Minidump", size=64 * 1024)
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from smalldump.api import analyze, check
+from smalldump.api import analyze, check, write
 from smalldump.api import open_dump as open  # noqa: A004
 from smalldump.version import __version__
 
 if TYPE_CHECKING:
     from smalldump.errors import (
+        BudgetTooSmall,
         FormatError,
         MemoryUnavailable,
         NotADump,
@@ -31,15 +33,18 @@ if TYPE_CHECKING:
     )
     from smalldump.model import Absent, Snapshot
     from smalldump.report import Report
+    from smalldump.sources.builder import SnapshotBuilder
 
 __all__ = [
     "Absent",
+    "BudgetTooSmall",
     "FormatError",
     "MemoryUnavailable",
     "NotADump",
     "Report",
     "SmallDumpError",
     "Snapshot",
+    "SnapshotBuilder",
     "SourceUnreadable",
     "StoreError",
     "Truncated",
@@ -48,9 +53,15 @@ __all__ = [
     "analyze",
     "check",
     "open",
+    "write",
 ]
 
-_LATE = {"Absent": "smalldump.model", "Snapshot": "smalldump.model", "Report": "smalldump.report"}
+_LATE = {
+    "Absent": "smalldump.model",
+    "Snapshot": "smalldump.model",
+    "Report": "smalldump.report",
+    "SnapshotBuilder": "smalldump.sources.builder",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,24 +1,8 @@
-"""Addresses: distinct types for the checker, one way to print and to parse them."""
+"""Addresses: one way to print and to parse them."""
 
 from __future__ import annotations
 
-from typing import NewType
-
-__all__ = [
-    "FileOffset",
-    "PhysicalAddress",
-    "Rva",
-    "VirtualAddress",
-    "format_address",
-    "parse_address",
-    "sign_extended",
-]
-
-VirtualAddress = NewType("VirtualAddress", int)
-PhysicalAddress = NewType("PhysicalAddress", int)
-Rva = NewType("Rva", int)
-"""Offset of a byte from the base of its image, as loaded."""
-FileOffset = NewType("FileOffset", int)
+__all__ = ["format_address", "parse_address", "sign_extended"]
 
 _LOW_WORD = 0xFFFFFFFF
 
@@ -30,7 +14,7 @@ def format_address(address: int, bits: int = 64) -> str:
     return f"{address >> 32 & _LOW_WORD:08x}`{address & _LOW_WORD:08x}"
 
 
-def parse_address(text: str) -> VirtualAddress:
+def parse_address(text: str) -> int:
     """Read an address in WinDbg's or C's notation; the digits are always hexadecimal.
 
     Raises:
@@ -39,10 +23,10 @@ def parse_address(text: str) -> VirtualAddress:
     value = int(text.strip().replace("`", ""), 16)
     if not 0 <= value < 1 << 64:
         raise ValueError(f"not a 64-bit address: {text!r}")
-    return VirtualAddress(value)
+    return value
 
 
-def sign_extended(address: int) -> VirtualAddress:
+def sign_extended(address: int) -> int:
     """Give a 32-bit address the 64-bit form that small memory dumps store (upper half: copies of bit 31)."""
     low = address & _LOW_WORD
-    return VirtualAddress(low | 0xFFFFFFFF00000000 if low & 0x80000000 else low)
+    return low | 0xFFFFFFFF00000000 if low & 0x80000000 else low

@@ -1,17 +1,25 @@
-"""The public verbs: open, analyze, check."""
+"""The public verbs: open, analyze, check, write."""
 
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from contextlib import AbstractContextManager
+    from datetime import tzinfo
+
     from smalldump.checking import CheckResult
     from smalldump.intake import ByteSource
     from smalldump.model import Snapshot
+    from smalldump.model.requests import DumpContributor, RangeRequest
     from smalldump.report import Report
+    from smalldump.writer.scrub import ScrubLevel
+    from smalldump.writing import Written
 
-__all__ = ["analyze", "analyze_source", "check", "open_dump"]
+__all__ = ["analyze", "analyze_source", "check", "open_dump", "write"]
 
 
 def open_dump(path: str | os.PathLike[str]) -> Snapshot:
@@ -60,7 +68,7 @@ def analyze_source(source: ByteSource, *, private: bool = False, detailed: bool 
     from smalldump.checking import check as check_bytes
     from smalldump.report.build import build_report, failure_report
 
-    checked = check_bytes(source.data, source.name)
+    checked = check_bytes(source.data, source.file_name)
     if checked.dump is None:
         return failure_report(checked, source.data)
     return build_report(checked.dump, analyse(checked.dump), checked, source.data, private=private, detailed=detailed)
@@ -76,4 +84,79 @@ def check(path: str | os.PathLike[str]) -> CheckResult:
     from smalldump.intake import open_single
 
     with open_single(path) as source:
-        return check_bytes(source.data, source.name)
+        result = check_bytes(source.data, source.name)
+        if result.dump is not None:
+            result.dump.close()
+        return result
+
+
+def write(
+    source: str | os.PathLike[str] | Snapshot,
+    *,
+    into: str | os.PathLike[str] | None = None,
+    to: str | os.PathLike[str] | None = None,
+    reserve: str | os.PathLike[str] | None = None,
+    profile: str | None = None,
+    size: int | None = None,
+    pages: Iterable[int | RangeRequest] = (),
+    scrub: ScrubLevel | str | None = None,
+    timezone: tzinfo | str | None = None,
+    contributors: Iterable[DumpContributor] | None = None,
+) -> Written:
+    """Write a small memory dump of a stopped machine; the same machine gives the same bytes each time.
+
+    It is written whole or not at all, and never replaces a file.
+
+    Args:
+        source: A dump of any kind that can be opened, or an open Snapshot, which stays open.
+        into: A Minidump directory, which must be there: the dump gets the name that Windows would give it.
+        to: A new file.
+        reserve: A directory with a reserve: the dump goes into an empty slot and needs no free space.
+        profile: `classic` (exactly 64 KiB, at most 16 KiB of stack) or `modern` (as large as its content, 32 KiB of
+            stack on x64); by default classic for 32-bit machines, modern for 64-bit ones.
+        size: Bytes of the file, exactly, at most 64 MiB; by default the profile decides.
+        pages: Memory to include: an address stands for the 4 KiB page that holds it.
+        scrub: What may be in a dump that is given away, all else is left out or zero: `facts` (what a report states) or
+            `stack` (also what somebody needs who looks at the stack himself); by default nothing is left out.
+        timezone: Time zone of the date in the name, where the machine's memory does not tell it: a `tzinfo`, or text
+            such as `Europe/Berlin` or `+01:00`. UTC by default.
+        contributors: Components that may add something; by default the installed ones (entry points of the group
+            `smalldump.dump_contributors`), none for an empty tuple.
+
+    Raises:
+        ValueError: Not exactly one of `into`, `to` and `reserve`, an unknown profile, level or time zone, or an
+            impossible size.
+        SourceUnreadable: The source cannot be read.
+        FormatError: The source is no kernel dump, or the dumps of its machine cannot be written.
+        BudgetTooSmall: What must be in the dump does not fit into `size`; `.needed` would do.
+        StoreError: The dump cannot be saved there; nothing has changed.
+    """
+    from smalldump.collect import installed_contributors
+    from smalldump.compose import compose
+    from smalldump.minidumps import parse_zone
+    from smalldump.writing import (
+        checked_size,
+        place_of,
+        profile_of,
+        requested,
+        scrub_level_of,
+        write_composed,
+    )
+
+    place = place_of(into, to, reserve)
+    zone = parse_zone(timezone) if isinstance(timezone, str) else timezone
+    with _machine(source) as machine:
+        wanted = [requested(page, machine.machine) for page in pages]
+        composed = compose(
+            machine,
+            profile=profile_of(profile),
+            size=checked_size(size),
+            pages=wanted,
+            contributors=installed_contributors() if contributors is None else contributors,
+            scrub_level=scrub_level_of(scrub),
+        )
+        return write_composed(machine, composed, place, wanted, zone)
+
+
+def _machine(source: str | os.PathLike[str] | Snapshot) -> AbstractContextManager[Snapshot]:
+    return open_dump(source) if isinstance(source, str | os.PathLike) else nullcontext(source)

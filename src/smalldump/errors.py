@@ -7,6 +7,7 @@
         UnsupportedFormat    a dump, but of a kind that is not read (yet)
       MemoryUnavailable      memory that was asked for is not in the dump (.address .wanted .got)
       SourceUnreadable       a file, folder or archive cannot be read     (.path)
+      BudgetTooSmall         what must be in a dump needs more bytes       (.needed .budget)
       StoreError             minidump directory or reserve trouble        (.path)
 
 A test holds this drawing against the classes.
@@ -17,6 +18,7 @@ from __future__ import annotations
 from smalldump.addresses import format_address
 
 __all__ = [
+    "BudgetTooSmall",
     "FormatError",
     "MemoryUnavailable",
     "NotADump",
@@ -82,6 +84,22 @@ class MemoryUnavailable(SmallDumpError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (type(self), (self.address, self.wanted, self.got))
+
+
+class BudgetTooSmall(SmallDumpError):
+    """What must be in a dump needs more bytes than it may have.
+
+    Attributes:
+        needed: Bytes that cannot be given up.
+        budget: Bytes that were allowed.
+    """
+
+    def __init__(self, needed: int, budget: int) -> None:
+        self.needed, self.budget = needed, budget
+        super().__init__(f"the dump needs at least {needed:,} bytes, {budget:,} are allowed")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.needed, self.budget))
 
 
 class SourceUnreadable(SmallDumpError):

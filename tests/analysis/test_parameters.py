@@ -47,6 +47,16 @@ def test_an_unknown_code_has_parameters_without_meaning() -> None:
     assert {p.meaning for p in analysis.parameters} == {"Not documented"}
 
 
+def test_a_number_of_unknown_kind_is_an_address_only_where_something_lies_there() -> None:
+    driver = x64_dump().facts.drivers[5]
+    found = decoded(0xA0000001, 5, 0x8_51AF_68C0, driver.base + 0x10, 0x7FFE0320)
+    assert found == [None, None, f"{driver.name.rpartition('.')[0]}+0x10", "KUSER_SHARED_DATA+0x320"]
+
+
+def test_a_memory_address_in_user_mode_is_said_to_be_one_without_its_number() -> None:
+    assert decoded(0x50, 0x7FFB_3B2A_2680, 0, 0, 0)[0] == "user mode"
+
+
 def test_a_unicode_string_is_read_where_structure_and_text_are_in_the_dump() -> None:
     text = "evil.sys".encode("utf-16-le")
     head = len(text).to_bytes(2, "little") * 2 + bytes(4) + (KERNEL_PAGE + 0x40).to_bytes(8, "little")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from smalldump.analysis.places import place_of
 from smalldump.model import StackWindow, Thread
 from tests.analysis.machines import machine
@@ -46,8 +48,25 @@ def test_the_saved_stack_and_the_rest_of_the_threads_stack_are_told_apart() -> N
 def test_low_addresses_are_null_pointers_or_user_memory() -> None:
     assert words(0) == "null pointer"
     assert words(0x28) == "null pointer + 0x28"
-    assert words(0x7FFE0320) == "user-mode address 00000000`7ffe0320"
+    assert words(0x7FFB_3B2A_2680) == "user mode"
     assert words(0x8000_0000_0000_0000) == "not canonical"
+
+
+def test_the_page_that_the_kernel_shares_with_processes_has_its_name() -> None:
+    assert words(0x7FFE0000) == "KUSER_SHARED_DATA"
+    assert words(0x7FFE0320) == "KUSER_SHARED_DATA+0x320"
+    assert words(0xFFFFF780_00000008) == "KUSER_SHARED_DATA+0x8"
+    assert words(0xFFDF0000) == "user mode"
+    assert words(0x7FFE1000) == "user mode"
+    assert place_of(machine(x86_dump()), 0xFFDF0014).words == "KUSER_SHARED_DATA+0x14"
+
+
+@pytest.mark.parametrize(
+    ("address", "telling"),
+    [(0, False), (0x28, False), (0x51AF68C0, False), (1 << 63, False), (0x7FFE0320, True)],
+)
+def test_places_that_tell_something(address: int, telling: bool) -> None:
+    assert place_of(MACHINE, address).is_telling is telling
 
 
 def test_an_unknown_kernel_address_has_no_words() -> None:

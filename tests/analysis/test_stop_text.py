@@ -9,7 +9,7 @@ def test_the_blue_screen_of_a_64_bit_machine() -> None:
     dump = x64_dump(bug_check=(0x1000007E, 0xFFFFFFFFC0000005, driver.base + 0x10, 1, 2))
     at, base = f"{driver.base + 0x10:016X}", f"{driver.base:016X}"
     assert analysed(dump).stop_text == (
-        f"STOP: 0x1000007E (0xFFFFFFFFC0000005, 0x{at}, 0x0000000000000001, 0x0000000000000002)",
+        f"STOP: 0x0000007E (0xFFFFFFFFC0000005, 0x{at}, 0x0000000000000001, 0x0000000000000002)",
         "SYSTEM_THREAD_EXCEPTION_NOT_HANDLED",
         f"{driver.name} - Address {at} base at {base}, DateStamp {driver.timestamp:08x}",
     )

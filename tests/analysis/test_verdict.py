@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from smalldump.analysis.culprit import Confidence, CulpritKind
 from smalldump.analysis.evidence import Kind
-from smalldump.analysis.verdict import Confidence, CulpritKind, Verdict
+from smalldump.analysis.verdict import Verdict
 from tests.analysis.machines import analysed
 from tests.synth import Driver, Dump, arm64_dump, kernel_written_dump, win2000_dump, x64_dump, x86_dump
 
@@ -50,6 +51,58 @@ def test_a_hardware_error_blames_no_driver_whatever_lies_on_the_stack() -> None:
     assert any("hardware error record" in limit for limit in found.limits)
 
 
+@pytest.mark.parametrize("code", [0x7F, 0x101, 0x1CA, 0x127, 0xC0, 0x5D])
+def test_bug_checks_that_hardware_or_a_driver_may_cause_go_by_the_evidence(code: int) -> None:
+    found = verdict(x64_dump(bug_check=(code, 8, 0, 0, 0)))
+    assert found.kind is not CulpritKind.HARDWARE
+    assert found.evidence
+
+
+@pytest.mark.parametrize("code", [0x124, 0x9C, 0xE2])
+def test_no_driver_is_evidence_where_none_is_to_blame(code: int) -> None:
+    found = verdict(x64_dump(bug_check=(code, 0, 0, 0, 0)))
+    assert (found.evidence, found.candidates) == ((), ())
+
+
+@pytest.mark.parametrize(("value", "kind"), [(1 << 46, CulpritKind.HARDWARE), (3 << 46, None), (0, None)])
+def test_a_single_bit_in_a_damaged_page_table_entry_speaks_for_failing_memory(
+    value: int, kind: CulpritKind | None
+) -> None:
+    found = verdict(x64_dump(bug_check=(0x1A, 0x41792, 0xFFFFF68000001000, value, 0)))
+    assert (found.kind is CulpritKind.HARDWARE) == (kind is CulpritKind.HARDWARE)
+    if kind:
+        assert "memory" in found.next_steps[0]
+
+
+def calling_the_bug_check(sp: int) -> Dump:
+    """A dump whose registers are those of KeBugCheckEx's first instruction, called by the driver wobblefs."""
+    dump = x64_dump()
+    facts = dump.facts
+    driver = next(d for d in facts.drivers if "wobble" in d.path)
+    kernel = facts.drivers[0].base + 0x14D000
+    registers = dict(facts.registers) | {"rip": kernel, "rsp": sp}
+    slot = dump.offset("stack") + sp - dump.number("TRIAGE_DUMP.TopOfStack")
+    made = x64_dump(bug_check=(0xA0000001, 5, 0, 0, 0), registers=registers, prcb_registers=registers)
+    caller = next(back.address for back in facts.stack.returns if driver.base <= back.address < driver.end)
+    return made.patch(slot, caller.to_bytes(8, "little"))
+
+
+def test_the_driver_that_called_the_bug_check_is_blamed() -> None:
+    start = x64_dump().number("TRIAGE_DUMP.TopOfStack")
+    entry = start + 0x40 + (8 - start) % 16
+    found = verdict(calling_the_bug_check(entry))
+    assert named(found) == "wobblefs.sys"
+    assert found.confidence is Confidence.MEDIUM
+    assert found.evidence[0].kind is Kind.BUG_CHECK_CALLER
+
+
+def test_next_steps_follow_from_the_usual_causes() -> None:
+    assert any("memory" in step.lower() for step in verdict(without_third_parties()).next_steps)
+    process = x64_dump().facts.process
+    steps = verdict(x64_dump(bug_check=(0xEF, process.address, 0, 0, 0))).next_steps
+    assert process.name in steps[0]
+
+
 def test_a_live_dump_blames_nobody() -> None:
     assert verdict(x64_dump(bug_check=(0x161, 0, 0, 0, 0))).kind is CulpritKind.LIVE_DUMP
 
@@ -71,7 +124,7 @@ def without_third_parties() -> Dump:
     """The demo's machine, all drivers but the kernel replaced by ones of Windows that are always skipped."""
     facts = x64_dump().facts
     drivers = [facts.drivers[0], *(Driver("hal.dll", d.base, d.size, 1, 1) for d in facts.drivers[1:])]
-    return x64_dump(drivers=drivers, bug_check=(0x1A, 0x41792, 1, 2, 3), blobs=())
+    return x64_dump(drivers=drivers, bug_check=(0x1A, 0x41792, 1, 3, 3), blobs=())
 
 
 def test_this_dump_cannot_tell_is_an_answer() -> None:
@@ -96,7 +149,7 @@ def test_a_driver_of_windows_never_gets_high_confidence() -> None:
 
 
 def test_a_frame_found_by_scanning_alone_gives_low_confidence() -> None:
-    found = verdict(x64_dump(bug_check=(0x1A, 0x41792, 1, 2, 3), blobs=()))
+    found = verdict(x64_dump(bug_check=(0x1A, 0x41792, 1, 3, 3), blobs=()))
     assert found.confidence in (Confidence.LOW, Confidence.NONE)
 
 

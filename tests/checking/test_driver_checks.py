@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.checking.asking import ERROR, INFO, WARNING, codes, new_finding
+from tests.checking.asking import ERROR, INFO, WARNING, codes, findings_of, new_finding
+from tests.sources.reading import read
 from tests.synth import Driver, Dump, arm64_dump, kernel_written_dump, x64_dump, x86_dump
 
 ALL = {"x64": x64_dump(), "kernel": kernel_written_dump(), "x86": x86_dump(), "arm64": arm64_dump()}
@@ -15,9 +16,22 @@ every_dump = pytest.mark.parametrize("dump", list(ALL.values()), ids=list(ALL))
 
 def test_driver_limit() -> None:
     dump = x64_dump()
-    finding = new_finding(dump, dump.patch("TRIAGE_DUMP.DriverCount", 16_385), "driver-limit")
+    finding = new_finding(dump, dump.patch("TRIAGE_DUMP.DriverCount", 4097), "driver-limit")
     assert (finding.severity, finding.offset) == (WARNING, dump.offset("TRIAGE_DUMP.DriverCount"))
-    assert "driver-limit" not in codes(dump.patch("TRIAGE_DUMP.DriverCount", 16_384))
+    assert "driver-limit" not in codes(dump.patch("TRIAGE_DUMP.DriverCount", 4096))
+
+
+def test_names_without_end() -> None:
+    names = [f"{index:04}{'x' * 500}.sys" for index in range(300)]
+    drivers = [Driver(name, 0xFFFFF80300000000 + 0x1000 * index, 0x1000) for index, name in enumerate(names)]
+    dump = x64_dump(drivers=drivers)
+    (finding,) = (finding for finding in findings_of(dump) if finding.code == "driver-limit")
+    assert finding.message == "the names of the drivers have 152,400 characters; the first 131,072 are read"
+    machine = read(dump)
+    shown = [module.file for module in machine.modules]
+    assert shown[:250] == names[:250]
+    assert shown[-1] == f"Unknown_Module_{drivers[-1].base:016x}"
+    assert len(machine.modules) == len(names)
 
 
 @every_dump

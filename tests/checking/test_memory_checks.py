@@ -108,3 +108,6 @@ def test_data_blocks_ignored(dump: Dump) -> None:
     fields = dump.number("DUMP_HEADER.MiniDumpFields")
     finding = new_finding(dump, dump.patch("DUMP_HEADER.MiniDumpFields", fields & ~0x800), "data-blocks-ignored")
     assert (finding.severity, finding.offset) == (WARNING, dump.offset("DUMP_HEADER.MiniDumpFields"))
+    fill = int.from_bytes(b"PAGE", "little") & ~0x800
+    assert fill == int.from_bytes(b"PAGE", "little")  # bit 0x800 of a field that was never written is clear
+    assert "data-blocks-ignored" not in codes(dump.patch("DUMP_HEADER.MiniDumpFields", fill))

@@ -42,10 +42,10 @@ def test_all_zero(size: int) -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"MZ\x90\0" + bytes(0x3000), "MZ"),
+        (b"MZ\x90\0" + bytes(0x3000), "found 4d 5a 90 00 00 00 00 00"),
         (b"MDMP" + bytes(0x3000), "a user-mode minidump"),
         (bytes(0x2000) + b"late", "first byte that is not zero is at 0x2000"),
-        (b"PAGE", "PAGE"),
+        (b"PAGE", "found `PAGE`"),
     ],
 )
 def test_wrong_signature(data: bytes, words: str) -> None:
@@ -53,6 +53,7 @@ def test_wrong_signature(data: bytes, words: str) -> None:
     (finding,) = result.findings
     assert (result.state, finding.code, finding.offset) == (NOT_A_DUMP, "wrong-signature", 0)
     assert words in finding.message
+    assert "offset" not in finding.message  # it has a place of its own
 
 
 @pytest.mark.parametrize(("dump", "offset"), [(DUMPS[0], 0xF98), (DUMPS[2], 0xF88)], ids=["64-bit", "32-bit"])

@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from smalldump.cli.main import run as run_program
+from tests.minidumps.conftest import small_disk  # noqa: F401  a fixture
 from tests.synth import x64_dump, x86_dump
 
 STREAMS = ("COLUMNS", "NO_COLOR", "PYTHONIOENCODING", "PYTHONUTF8", "TERM")

@@ -53,7 +53,7 @@ def test_a_folder_gives_blocks_and_a_table_by_time(run: Run, folder: Path) -> No
     assert err.count("\n") == 1
     blocks, _, table = out.partition(HEADERS)
     assert blocks.index("a-2026.dmp\n") < blocks.index("b-2008.dmp\n")
-    assert "(confidence: " in blocks
+    assert "  high confidence: " in blocks
     assert table.index("b-2008.dmp") < table.index("a-2026.dmp")
     assert "c-text" not in out
     row = next(line for line in table.splitlines() if "a-2026.dmp" in line)

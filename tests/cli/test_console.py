@@ -56,10 +56,14 @@ def test_a_pipe_closed_half_way_ends_it_quietly(dump: Path) -> None:
 
 @posix_only
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
-@pytest.mark.parametrize("command_name", ["analyze", "show", "check"])
-def test_a_full_disk_is_told(dump: Path, command_name: str) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [["analyze", "DUMP"], ["show", "DUMP"], ["check", "DUMP"], ["show", "--help"], ["--version"]],
+    ids=" ".join,
+)
+def test_a_full_disk_is_told(dump: Path, arguments: list[str]) -> None:
     with open("/dev/full", "wb") as full:
-        code, err = output_to(full.fileno(), command_name, dump)
+        code, err = output_to(full.fileno(), *(dump if each == "DUMP" else each for each in arguments))
     assert code == 5
     assert err.startswith("smalldump: the output could not be written: ")
     assert err.count("\n") == 1
@@ -146,8 +150,21 @@ def test_progress_shows_on_a_terminal_for_more_than_a_handful(dump: Path, count:
 
 
 @posix_only
-def test_no_progress_among_the_output(dump: Path) -> None:
-    assert "dumps 0:" not in on_terminal("check", *[dump] * 20)
+def test_progress_counts_the_files_of_folders(folder: Path, dump: Path) -> None:
+    for number in range(20):
+        (folder / f"copy-{number:02}.dmp").write_bytes(dump.read_bytes())
+    seen = on_terminal("analyze", "--format", "jsonl", folder, stdout=subprocess.DEVNULL)
+    shares = [int(share) for share in re.findall(r"(\d+) %", seen)]
+    assert shares == sorted(shares)
+    assert 50 < shares[-1] <= 100
+
+
+@posix_only
+def test_progress_leaves_the_output_on_the_same_terminal_whole(dump: Path) -> None:
+    seen = on_terminal("check", *[dump] * 20)
+    assert shows_progress(seen)
+    bare = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen).replace("\r\n", "\n")
+    assert len([line for line in bare.split("\n") if line.endswith(f"{dump}: whole")]) == 20
 
 
 def shows_progress(seen: str) -> bool:

@@ -92,3 +92,15 @@ def test_a_folder_of_several_must_be_told_apart(run: Run, folder: Path) -> None:
 
 def test_standard_input(run: Run, dump: Path) -> None:
     assert "wobblefs" in run("show", "-", "modules", stdin=dump.read_bytes()).out
+
+
+def test_nothing_is_cut_where_there_is_no_screen(start: Run, dump: Path) -> None:
+    modules = start("show", dump, "modules").out
+    assert "\\drivers\\wobblefs.sys" in modules
+    assert "..." not in modules
+    assert "..." in start("show", dump, "modules", COLUMNS="80").out
+
+
+def test_prose_keeps_its_width_where_there_is_no_screen(start: Run, dump: Path) -> None:
+    for section in ("registers", "header", "stack"):
+        assert max(map(len, start("show", dump, section).out.splitlines())) <= 100

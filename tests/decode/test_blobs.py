@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smalldump.decode.blobs import DECODERS, decode_blob
-from smalldump.layout.blobs import KNOWN_BLOBS
+from smalldump.decode.blobs import DECODERS, PER_TAG, decode_blob, decode_blobs
+from smalldump.layout.blobs import KNOWN_BLOBS, BlobTag
 from tests.decode.conftest import RealDump
 
 TAGS = sorted(tag.replace("?", "b") for tag in DECODERS)
@@ -32,6 +32,11 @@ def test_no_decoder_no_value() -> None:
     assert decode_blob("65755a40-f146-43ea-8c91-36b85728fd35", b"12345678") is None
     assert decode_blob(TAGS[0], b"") is None
     assert decode_blob("", b"1") is None
+
+
+def test_only_the_first_blobs_of_a_tag_are_decoded() -> None:
+    blobs = [(BlobTag.BOOT_STATUS.value, bytes(0x40))] * (PER_TAG + 2) + [(BlobTag.NTFS.value, bytes(0x40))]
+    assert [value is not None for value in decode_blobs(blobs)] == [True] * PER_TAG + [False] * 2 + [True]
 
 
 def test_contradiction_becomes_a_value() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from smalldump.api import analyze
 from smalldump.errors import SourceUnreadable
 from smalldump.intake.bytesource import ByteSource, open_file
 from tests.intake.making import DUMP, MIB, dump
@@ -24,6 +25,16 @@ def test_bytes_are_the_files(tmp_path: Path, size: int) -> None:
         assert (source.name, source.path, source.size) == (str(path), path, size)
         assert source.data.readonly
         assert source.data == dump(7, size)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="such names cannot be had there")
+def test_a_backslash_or_foreign_byte_is_part_of_the_file_name(tmp_path: Path) -> None:
+    for raw, shown in ((b"a\\b.dmp", "a\\b.dmp"), (b"non\xff\xfe.dmp", "non\\udcff\\udcfe.dmp")):
+        path = tmp_path / os.fsdecode(raw)
+        path.write_bytes(DUMP)
+        with open_file(path) as source:
+            assert source.file_name == shown
+        assert analyze(path)["file.name"] == shown
 
 
 def test_empty_file_has_no_bytes(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -144,7 +145,7 @@ def test_origins_open_in_another_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "zip in zip"])
-def test_detached_origins_are_read_again(tmp_path: Path, kind: str) -> None:
+def test_origins_without_their_bytes_are_read_again(tmp_path: Path, kind: str) -> None:
     members = [("a.dmp", dump(1)), ("a.dmp", dump(2)), ("b.dmp", dump(3))]
     made = {
         "zip": zip_bytes(members[1:]),
@@ -158,12 +159,12 @@ def test_detached_origins_are_read_again(tmp_path: Path, kind: str) -> None:
     assert len(origins) >= 2
     for origin in origins:
         assert origin.data is not None
-        with open_origin(origin.detached()) as again:
+        with open_origin(replace(origin, data=None)) as again:
             assert again.data == origin.data
             assert again.name == origin.name
     path.write_bytes(zip_bytes([("other.dmp", DUMP)]))
     with pytest.raises(SourceUnreadable, match="no longer in the archive"):
-        open_origin(origins[1].detached())
+        open_origin(replace(origins[1], data=None))
 
 
 def test_member_named_as_it_is_shown(tmp_path: Path) -> None:
@@ -186,7 +187,9 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 
     [plain] = given(DUMP)
     assert (plain.name, plain.path, plain.data) == ("<stdin>", None, DUMP)
-    assert plain.detached() is plain
+    assert plain.file_name == "<stdin>"
+    with pytest.raises(SourceUnreadable, match="standard input cannot be read again"):
+        open_origin(replace(plain, data=None))
     [first, second] = given(zip_bytes([("a.dmp", dump(1)), ("b.dmp", dump(2))]))
     assert (first.name, second.data) == ("<stdin>!a.dmp", dump(2))
     [in_gz] = given(gzip.compress(tar_bytes([("a.dmp", dump(1))])))
@@ -195,6 +198,13 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "larger than 64 KiB" in str(large.error)
     [barren] = given(zip_bytes([("a.txt", b"")]))
     assert "no dump in this archive" in str(barren.error)
+
+
+def test_file_names_have_no_folders(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(zip_bytes([("C:/dumps/b.dmp", DUMP), ("dumps\\c.dmp", DUMP), ("d\x1b.dmp", DUMP)]))
+    names_of = [(origin.file_name, open_origin(origin).file_name) for origin in expand([path])]
+    assert names_of == [("b.dmp",) * 2, ("c.dmp",) * 2, ("d\\x1b.dmp",) * 2]
 
 
 def test_open_single(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,9 @@ def test_seven_zip_in_a_zip(seven_zip: Path, tmp_path: Path) -> None:
     assert unpacked(path) == unpacked(seven_zip)
 
 
-def test_detached_members_are_read_again(seven_zip: Path) -> None:
+def test_members_without_their_bytes_are_read_again(seven_zip: Path) -> None:
     for origin in expand([seven_zip]):
-        with open_origin(origin.detached()) as again:
+        with open_origin(replace(origin, data=None)) as again:
             assert bytes(again.data) == origin.data
 
 
@@ -131,7 +132,7 @@ def test_missing_python_package_is_named(tmp_path: Path, hidden_libarchive: Iter
     (tmp_path / "a.7z").write_bytes(SEVEN_ZIP_MARK + bytes(100))
     (tmp_path / "b.dmp").write_bytes(DUMP)
     error, after = unpacked(tmp_path)
-    assert "pip install 'smalldump[archives]'" in str(error)
+    assert "pip install libarchive-c" in str(error)
     assert after == DUMP
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smalldump.knowledge.drivers import Role, Skip, all_drivers, driver
+from smalldump.knowledge.drivers import LONGEST_NAME, Role, Skip, all_drivers, driver, made_by
 from smalldump.knowledge.table import table_path
 
 SOURCE = table_path("drivers.toml").read_text(encoding="utf-8")
@@ -112,8 +113,15 @@ def test_every_entry_is_found_under_its_name() -> None:
 
 def test_the_table_is_large_and_has_both_sides() -> None:
     entries = all_drivers()
-    assert sum(entry.is_part_of_windows for entry in entries) >= 450
+    assert sum(entry.vendor == "Microsoft" and not entry.product for entry in entries) >= 450
     assert sum(entry.vendor != "Microsoft" for entry in entries) >= 900
+
+
+def test_names_of_any_length_are_looked_up_at_once() -> None:
+    assert max(len(entry.name.rstrip("*")) for entry in all_drivers()) <= LONGEST_NAME
+    assert driver("x" * 100_000) is None
+    family = next(entry for entry in all_drivers() if entry.name.endswith("*"))
+    assert driver(family.name.rstrip("*") + "~" * 100_000) == family
 
 
 def test_no_driver_stands_twice() -> None:
@@ -150,3 +158,29 @@ def test_drivers_of_other_makers_are_never_skipped() -> None:
 def test_vendors_are_single_makers() -> None:
     assert not [entry for entry in all_drivers() if "," in entry.vendor or " and " in entry.vendor]
     assert all(entry.product for entry in all_drivers() if entry.vendor != "Microsoft")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("klif.sys", "Kaspersky antivirus"),
+        ("wintun.sys", "WireGuard"),
+        ("atikmdag.sys", "AMD Radeon drivers"),
+        ("SRTSP64.SYS", "Norton / Symantec security"),
+        ("IntelTA.sys", "Microsoft"),
+        ("UcmCx.sys", "Microsoft"),
+        ("KMPDC.sys", "Microsoft"),
+        ("diskperf.sys", "Microsoft"),
+        ("uhcd.sys", "Microsoft"),
+    ],
+)
+def test_maker_and_product_name_the_maker_once(name: str, words: str) -> None:
+    found = driver(name)
+    assert found is not None
+    assert made_by(found.vendor, found.product) == words
+
+
+def test_no_maker_is_named_twice() -> None:
+    for entry in all_drivers():
+        words = made_by(entry.vendor, entry.product).split()
+        assert all(one != other for one, other in pairwise(words)) or words[1].isdigit(), words

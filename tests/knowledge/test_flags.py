@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smalldump.knowledge.catalog import all_bug_check_codes, canonical_code, listed_entry
-from smalldump.knowledge.flags import Access, access, irql_name
+from smalldump.knowledge.flags import Access, access, irql_name, wait_reason_name
 
 
 @pytest.mark.parametrize(
@@ -66,3 +66,16 @@ def test_every_access_parameter_of_the_catalog_reads_and_writes() -> None:
             codes.append(canonical_code(code))
     assert {0xA, 0x50, 0xD1} <= set(codes)
     assert all((access(code, 0), access(code, 1)) == (Access.READ, Access.WRITE) for code in codes)
+
+
+@pytest.mark.parametrize(
+    ("reason", "name"),
+    [(0, "Executive"), (6, "UserRequest"), (15, "WrQueue"), (31, "WrDispatchInt"), (39, "WrPhysicalFault")],
+)
+def test_wait_reasons_go_by_the_numbers_of_wdm_h(reason: int, name: str) -> None:
+    assert wait_reason_name(reason) == name
+
+
+@pytest.mark.parametrize("reason", [-1, 40, 255])
+def test_other_wait_reasons_have_no_name(reason: int) -> None:
+    assert wait_reason_name(reason) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smalldump.knowledge.status import exception_name, status_aliases, status_name
+from smalldump.knowledge.status import exception_name, status_name
 from smalldump.knowledge.table import table_path
 
 
@@ -30,7 +30,6 @@ def test_known_statuses_in_both_widths(value: int, name: str) -> None:
 @pytest.mark.parametrize("value", [0xDEADBEEF, 0xFFFFFFFF, 0x4, 0xE06D7363])
 def test_unknown_values_have_no_status_name(value: int) -> None:
     assert status_name(value) is None
-    assert status_aliases(value) == ()
 
 
 def test_runtimes_have_exceptions_of_their_own() -> None:
@@ -39,16 +38,10 @@ def test_runtimes_have_exceptions_of_their_own() -> None:
     assert exception_name(0xDEADBEEF) is None
 
 
-def test_aliases() -> None:
-    assert status_aliases(0xC0000005) == ("EXCEPTION_ACCESS_VIOLATION",)
-    assert status_aliases(0) == ("STATUS_WAIT_0",)
-    assert status_aliases(0xC0000185) == ()
-
-
 def test_every_line_of_the_table_is_found() -> None:
     lines = table_path("ntstatus.txt").read_text(encoding="ascii").splitlines()
     rows = [line.split(" ") for line in lines if not line.startswith("#")]
     assert len(rows) == 2702
     assert len({value for value, *_ in rows}) == len(rows)
-    for value, name, *aliases in rows:
-        assert (status_name(int(value, 16)), status_aliases(int(value, 16))) == (name, tuple(aliases))
+    for value, name, *_ in rows:
+        assert status_name(int(value, 16)) == name

@@ -18,7 +18,7 @@ from smalldump.knowledge.windows import (
     engine_product_name,
     product_type_name,
     release,
-    service_pack,
+    release_build,
     suite_names,
 )
 
@@ -92,25 +92,6 @@ def test_every_named_bit_gives_one_name(mask: int) -> None:
     assert len(suite_names(mask)) == sum(bool(mask & bit) for bit in Suite)
 
 
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [
-        ("Service Pack 2", 2),
-        ("Service Pack 1", 1),
-        ("service pack 3\n", 3),
-        ("Service Pack 2, v.113", 2),
-        ("", 0),
-        ("  ", 0),
-        ("Dodatek Service Pack 3", None),
-        ("Service Pack", None),
-        ("Service Pack 99999", None),
-        ("PAGEPAGE", None),
-    ],
-)
-def test_service_packs(text: str, number: int | None) -> None:
-    assert service_pack(text) == number
-
-
 def test_product_lines_of_the_engine(samples: Path) -> None:
     compared = 0
     for dump, text in _pairs(samples):
@@ -133,3 +114,32 @@ def _pairs(samples: Path) -> Iterator[tuple[Path, str]]:
             text = samples / texts / f"{dump.stem}.txt"
             if text.exists():
                 yield dump, text.read_text(encoding="utf-8", errors="replace")
+
+
+@pytest.mark.parametrize(
+    ("build", "service_build", "client"),
+    [
+        (19041, 19041, "Windows 10 2004"),
+        (19041, 19042, "Windows 10 20H2"),
+        (19041, 19043, "Windows 10 21H1"),
+        (19041, 19044, "Windows 10 21H2"),
+        (19041, 19045, "Windows 10 22H2"),
+        (18362, 18363, "Windows 10 1909"),
+        (22621, 22631, "Windows 11 23H2"),
+        (26100, 26200, "Windows 11 25H2"),
+        (7601, 7601, "Windows 7 SP1"),
+        (19041, None, "Windows 10 2004 to 22H2"),
+        (19041, 18363, "Windows 10 2004 to 22H2"),
+        (31337, 19045, "None"),
+    ],
+)
+def test_service_builds_tell_releases_of_one_kernel_apart(build: int, service_build: int | None, client: str) -> None:
+    assert str(release(build, ProductType.WORKSTATION, service_build)) == client
+
+
+def test_a_service_build_of_another_kernel_contradicts() -> None:
+    assert release_build(19041, 19045) == 19045
+    assert release_build(19045, 19045) == 19045
+    assert release_build(19041, 22631) is None
+    assert release_build(31337, 19045) is None
+    assert release_build(19041, None) is None

@@ -40,6 +40,19 @@ def test_fixed_columns_do_not() -> None:
     assert line == "a" * 30 + "  " + "b" * 5 + "..."
 
 
+def test_wrapped_columns_go_on_below() -> None:
+    lines = columns([["1", "ffff", "Access kind: 0 read, 1 write", "read"]], width=32, fixed=(0, 1), wrapped=(2, 3))
+    assert lines == ["1  ffff  Access kind: 0     read", "         read, 1 write"]
+    assert columns([["日本語日本語"]], width=8, wrapped=(0,)) == ["日本語日", "本語"]
+
+
+@given(ROWS, st.integers(60, 120))
+def test_wrapped_columns_lose_no_character(rows: list[list[str]], width: int) -> None:
+    lines = columns(rows, width=width, wrapped=range(5))
+    assert all(width_of(line) <= width for line in lines)
+    assert sorted("".join(lines).replace(" ", "")) == sorted("".join(map("".join, rows)).replace(" ", ""))
+
+
 def test_wide_characters_take_two_cells() -> None:
     assert width_of("日本") == 4
     assert width_of("e\u0301") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -109,6 +110,15 @@ def test_the_instruction_too_near_the_borders_of_the_window() -> None:
 def test_a_stray_copy_of_the_instruction_does_not_hide_the_frame() -> None:
     pieces = (CODE.to_bytes(8, "little"), bytes(0x200), trap_x64(), CODE.to_bytes(8, "little"))
     assert found(X64, FAULT, *pieces).address == LOW + 0x208
+
+
+def test_a_stack_longer_than_any_is_not_searched_to_its_end() -> None:
+    bug_check, header = BugCheck(0xD1, (0, 0, 0, CODE + 0x1234)), known(read(x64_dump()).contexts.header)
+    words = (CODE + 0x1234).to_bytes(8, "little") * (1 << 22)
+    window = StackWindow(header.sp & ~0xFFF, memoryview(words), 0)
+    start = time.process_time()
+    assert crash_registers(bug_check, BytesSpace({}), window, header) is header
+    assert time.process_time() - start < 1
 
 
 def test_an_unaligned_frame_is_found() -> None:

@@ -52,18 +52,19 @@ def test_windows_2000_knows_no_uptime() -> None:
 
 
 def test_header_padded_by_fill() -> None:
-    """A file cut in its header keeps the facts before the cut; the others read as never written."""
+    """A file cut in its header keeps the facts before the cut; the others are lost."""
     machine = read(DAMAGES["half a header"](x64_dump()))
     assert machine.bug_check.code == 0xD1
     assert machine.system.build == 19041
-    assert machine.dump.time is Absent.NOT_CAPTURED
-    assert machine.dump.writer is Absent.NOT_CAPTURED
-    assert machine.system.service_pack is Absent.NOT_CAPTURED
-    assert machine.system.product_type is Absent.NOT_CAPTURED
+    assert machine.dump.time is Absent.CORRUPT
+    assert machine.dump.writer is Absent.CORRUPT
+    assert machine.dump.comment is Absent.CORRUPT
+    assert machine.system.service_pack is Absent.CORRUPT
+    assert machine.system.product_type is Absent.CORRUPT
     assert list(machine.modules) == []
-    assert machine.unloaded_modules is Absent.NOT_CAPTURED
-    assert machine.contexts.header is Absent.NOT_CAPTURED
-    assert machine.exception is Absent.NOT_CAPTURED
+    assert machine.unloaded_modules is Absent.CORRUPT
+    assert machine.contexts.header is Absent.CORRUPT
+    assert machine.exception is Absent.CORRUPT
 
 
 @pytest.mark.parametrize(("major", "expected"), [(0xF, False), (0xC, True), (5, Absent.NOT_CAPTURED)])

@@ -129,7 +129,16 @@ def test_a_structure_cut_by_the_end_of_the_file() -> None:
     dump = x64_dump()
     thread = known(read(dump.truncated(dump.offset("ETHREAD") + 0x100)).thread)
     assert thread.stack_base == dump.facts.thread.stack_base
-    assert (thread.tid, thread.state) == (Absent.NOT_CAPTURED, Absent.NOT_CAPTURED)
+    assert (thread.tid, thread.state) == (Absent.CORRUPT, Absent.CORRUPT)
+
+
+def test_a_structure_shortened_by_its_writer() -> None:
+    dump = x64_dump()
+    whole = read(dump).file.debugger_words["size_ethread"]
+    thread = known(read(dump.patch("KDBG.SizeEThread", 0x100)).thread)
+    assert whole > 0x100
+    assert thread.stack_base == dump.facts.thread.stack_base
+    assert thread.tid is Absent.NOT_CAPTURED
 
 
 # Builds that nobody looked at

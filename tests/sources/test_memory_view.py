@@ -133,6 +133,19 @@ def test_prcb_by_an_equal_block() -> None:
     assert prcb_of(dump) == PRCB
 
 
+def test_prcb_by_an_equal_block_among_many_of_its_size() -> None:
+    """A hostile file can have thousands of nearly equal blocks: each file offset is looked at once, and only some."""
+    dump = x64_dump(variables={"KiProcessorBlock": 0}, standard_blocks=False)
+    file, body = read(dump).file, known(read(dump).file.section("KPRCB"))
+    place, other = file.sections["KPRCB"].offset, file.sections["EPROCESS"].offset
+    far = [DataBlock(PRCB + 0x100000 + index, len(body), other) for index in range(5000)]
+    equal = DataBlock(PRCB, len(body), place)
+    zeros = memoryview(bytes(16))
+    assert prcb_address(file, X64, [*far, equal], body, None) == PRCB
+    scattered = [DataBlock(PRCB + 0x100000, 16, 0x100 + index) for index in range(100)]
+    assert prcb_address(file, X64, [*scattered, DataBlock(PRCB, 16, place)], zeros, None) is Absent.NOT_CAPTURED
+
+
 def test_prcb_by_the_vote_of_its_empty_lists() -> None:
     assert prcb_of(x64_dump(standard_blocks=False)) == PRCB
 

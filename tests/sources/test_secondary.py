@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from smalldump.layout.requests import TRIAGEDUMP_DATA, request_record
 from smalldump.model import RequestedRange
-from smalldump.sources.secondary import TRIAGEDUMP_DATA, blob_chain
+from smalldump.sources.secondary import blob_chain
 from tests.sources.reading import read
 from tests.synth import Blob, kernel_written_dump, x64_dump, x86_dump
 
@@ -32,6 +33,11 @@ def test_requests_name_component_and_range() -> None:
 def test_requests_that_are_broken() -> None:
     broken = Blob(TRIAGEDUMP_DATA, b"\xff" * 40)
     assert read(x64_dump(blobs=[broken])).requests == ()
+
+
+def test_of_many_blobs_of_requests_the_first_counts() -> None:
+    asked = [Blob(TRIAGEDUMP_DATA, request_record(name, [(0xFFFFA000 << 32, 8)])) for name in ("first", "second")]
+    assert [request.component for request in read(x64_dump(blobs=asked)).requests] == ["first"]
 
 
 def test_no_secondary_data() -> None:

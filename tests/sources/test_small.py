@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from smalldump.api import check, open_dump
+from smalldump.errors import SourceUnreadable
 from smalldump.layout.context import ExceptionRecord64
 from smalldump.model import Absent
 from smalldump.sources.small import SmallDump
@@ -84,6 +88,8 @@ def test_structures() -> None:
         "EPROCESS": dump.facts.process.address,
         "ETHREAD": dump.facts.thread.address,
         "KDDEBUGGER_DATA64": dump.facts.kdbg_at,
+        "CONTEXT": Absent.NOT_APPLICABLE,
+        "EXCEPTION_RECORD": Absent.NOT_APPLICABLE,
     }
     assert bytes(structures["KDDEBUGGER_DATA64"].data) == dump.read("KDBG")
 
@@ -110,7 +116,7 @@ def test_memory_manager() -> None:
     assert counters["committed_pages"] == dump.facts.mm["CommittedPages"]
     assert (counters["version"], counters["size"]) == (1, 0x34)
     assert read(dump.patch("TRIAGE_DUMP.MmOffset", 0)).memory_manager is Absent.NOT_CAPTURED
-    assert read(dump.patch("TRIAGE_DUMP.MmOffset", len(dump) - 8)).memory_manager is Absent.NOT_CAPTURED
+    assert read(dump.patch("TRIAGE_DUMP.MmOffset", len(dump) - 8)).memory_manager is Absent.CORRUPT
 
 
 def test_synthetic_exception_record() -> None:
@@ -145,17 +151,20 @@ def test_other_machines_keep_the_facts_of_the_header(image_type: int, name: str)
     assert (machine.machine.name, machine.machine.supported) == (name, False)
     assert machine.bug_check.code == 0xD1
     assert machine.system.build == 19041
-    assert len(machine.modules) == len(dump.facts.drivers)
-    assert len(known(machine.unloaded_modules)) == len(dump.facts.unloaded or ())
-    assert known(machine.stack).start == dump.facts.stack.low
-    assert len(machine.data_blocks) == len(dump.facts.all_blocks())
+    assert machine.system.processors == dump.facts.processors
+    assert known(machine.dump).time == known(read(x64_dump()).dump).time
 
 
 def test_other_machines_say_what_is_not_read() -> None:
-    machine = read(x64_dump().patch("DUMP_HEADER.MachineImageType", 0x200))
+    machine = read(kernel_written_dump().patch("DUMP_HEADER.MachineImageType", 0x200))
     assert (machine.process, machine.thread, machine.processor) == (Absent.UNSUPPORTED,) * 3
     assert (machine.contexts.header, machine.contexts.prcb, machine.contexts.crash) == (Absent.UNSUPPORTED,) * 3
     assert machine.registers is Absent.UNSUPPORTED
+    names = "stack unloaded_modules broken_driver debugger_data memory_manager data_page build_lab"
+    assert {name: getattr(machine, name) for name in names.split()} == dict.fromkeys(names.split(), Absent.UNSUPPORTED)
+    assert machine.absences == dict.fromkeys(("modules", "data_blocks", "blobs"), Absent.UNSUPPORTED)
+    assert not any((machine.modules, machine.data_blocks, machine.blobs, machine.requests, machine.structures))
+    assert (machine.system.kernel_base, machine.system.service_pack) == (Absent.UNSUPPORTED,) * 2
 
 
 def test_a_machine_of_the_other_width() -> None:
@@ -183,9 +192,57 @@ def test_every_cut_is_read(name: str) -> None:
         every_fact(read(dump.truncated(size)))
 
 
+def test_what_a_whole_dump_does_not_have_is_not_lost() -> None:
+    assert read(x64_dump()).absences == {}
+    assert read(win2000_dump()).absences == {}
+    assert read(x64_dump().patch("TRIAGE_DUMP.DriverCount", 0)).absences == {"modules": Absent.NOT_CAPTURED}
+
+
+@pytest.mark.parametrize("make", [x64_dump, kernel_written_dump, x86_dump], ids=["x64", "kernel", "x86"])
+def test_what_a_cut_took_is_corrupt(make: Callable[[], Dump]) -> None:
+    dump = make()
+    header = 0x2000 if dump.bytes[4:8] == b"DU64" else 0x1000
+    machine = read(dump.truncated(header + 0x80))
+    facts = "thread process stack debugger_data unloaded_modules memory_manager build_lab"
+    assert {name: getattr(machine, name) for name in facts.split()} == dict.fromkeys(facts.split(), Absent.CORRUPT)
+    assert machine.absences == dict.fromkeys(("modules", "data_blocks", "blobs"), Absent.CORRUPT)
+    assert machine.contexts.prcb is Absent.CORRUPT
+    assert machine.system.kernel_base is Absent.CORRUPT
+
+
+def test_data_blocks_whose_bytes_are_all_behind_the_cut_are_lost() -> None:
+    dump = x64_dump()
+    machine = read(dump.truncated(min(block.offset for block in read(dump).data_blocks)))
+    assert machine.absences["data_blocks"] is Absent.CORRUPT
+
+
+def test_where_no_thread_can_begin() -> None:
+    """ETHREAD.StartAddress shares its memory with other fields; a user-mode thread can have a pool address there."""
+    drivers = x64_dump().facts.drivers
+    for start in (0x7FF6A1B41000, drivers[3].base + 0x1000, (x64_dump().facts.unloaded or ())[0].start):
+        assert known(read(with_thread(start=start)).thread).start_address == start
+    assert known(read(with_thread(start=0xFFFFC68EF70303B0)).thread).start_address is Absent.NOT_CAPTURED
+    assert known(read(with_thread(start=0)).thread).start_address is Absent.NOT_APPLICABLE
+
+
 def test_closing_calls_release_once() -> None:
     calls: list[int] = []
     machine = SmallDump(memoryview(x64_dump().bytes), "a.dmp", lambda: calls.append(1))
     with machine as same:
         assert same is machine
+    machine.close()
     assert calls == [1]
+
+
+def test_a_closed_dump_keeps_what_was_read_and_says_so_of_the_rest(tmp_path: Path) -> None:
+    path = tmp_path / "a.dmp"
+    path.write_bytes(x64_dump().bytes)
+    with open_dump(path) as machine:
+        modules = machine.modules
+    assert machine.modules is modules
+    with pytest.raises(SourceUnreadable, match=r"a\.dmp: the dump has been closed"):
+        _ = machine.stack
+    checked = check(path).dump
+    assert checked is not None
+    with pytest.raises(SourceUnreadable, match="closed"):
+        _ = checked.exception

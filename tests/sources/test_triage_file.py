@@ -93,15 +93,15 @@ def test_a_file_that_ends_before_the_bug_check() -> None:
 
 
 @given(st.integers(0x60, 0x207F))
-def test_a_cut_header_reads_as_never_written(size: int) -> None:
+def test_a_cut_header_is_lost_behind_the_cut(size: int) -> None:
     file = opened(_PRESETS["x64"].truncated(size))
     assert file.header.bug_check_code == 0xD1
     assert file.triage is None
     assert file.sections == {}
-    assert file.written_by_dbgeng is Absent.NOT_CAPTURED
+    assert file.written_by_dbgeng is Absent.CORRUPT
     if size <= 0xF98:  # DumpType is cut off: taken for a small dump, which it may be
-        assert file.fact("system_time") is Absent.NOT_CAPTURED
-        assert file.fact("dump_type") is Absent.NOT_CAPTURED
+        assert file.fact("system_time") is Absent.CORRUPT
+        assert file.fact("dump_type") is Absent.CORRUPT
 
 
 def test_facts() -> None:
@@ -111,6 +111,26 @@ def test_facts() -> None:
     assert file.fact("pae_enabled") is Absent.NOT_APPLICABLE
     assert file.fact("nonsense") is Absent.NOT_APPLICABLE
     assert opened(x86_dump(pae=False)).fact("pae_enabled") == 0
+
+
+def test_why_a_section_is_missing() -> None:
+    dump = x64_dump()
+    assert opened(dump.patch("TRIAGE_DUMP.ThreadOffset", 0)).missing("ETHREAD") is Absent.NOT_CAPTURED
+    assert opened(dump).missing("data page") is Absent.NOT_CAPTURED
+    cut = opened(dump.truncated(dump.offset("ETHREAD") + 8))
+    assert cut.missing("ETHREAD") is Absent.CORRUPT  # its second part
+    assert cut.missing("driver list") is Absent.CORRUPT
+    assert cut.missing("KPRCB") is Absent.NOT_CAPTURED  # it is there, and as long as promised
+    assert opened(dump.truncated(0x2010)).missing("KPRCB") is Absent.CORRUPT
+    other = opened(dump.patch("DUMP_HEADER.MachineImageType", 0x200))
+    assert {other.missing(name) for name in _SECTIONS} == {Absent.UNSUPPORTED}
+    assert other.sections == {}
+
+
+def test_a_section_of_unknown_size_may_be_cut() -> None:
+    dump = x64_dump()
+    assert opened(dump.truncated(dump.offset("unloaded") + 0x20)).missing("unloaded drivers") is Absent.CORRUPT
+    assert opened(dump).missing("unloaded drivers") is Absent.NOT_CAPTURED
 
 
 def test_writers() -> None:

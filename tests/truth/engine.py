@@ -12,49 +12,54 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-__all__ = ["Block", "Code", "EngineReading", "Range", "Target"]
+__all__ = ["ADDRESS", "NOISE", "NO_CONTEXT", "TARGET", "Block", "Code", "EngineReading", "Range", "Target"]
 
-_ADDRESS = r"[0-9a-f]{8}(?:`[0-9a-f]{8})?"
+ADDRESS = r"[0-9a-f]{8}(?:`[0-9a-f]{8})?"
+"""How the engine prints an address."""
 
-_NOISE = re.compile(r"|\*\*\* (?:WARNING|ERROR): .*|Unable to load image .*")
-_TARGET = [
+NOISE = re.compile(r"|\*\*\* (?:WARNING|ERROR): .*|Unable to load image .*")
+"""Lines about images and symbols that the engine was not given: they come up anywhere."""
+TARGET = [
     re.compile(pattern)
     for pattern in (
         r"(?P<name>Windows .+) Kernel Version (?P<build>\d+)(?: \(Service Pack (?P<service_pack>\d+)\))? "
         r"(?:UP|MP \((?P<processors>\d+) procs\)) (?P<kind>Free|Checked) (?P<machine>.+)",
-        r"Product: (?P<product>\w+), suite: (?P<suites>.*)",
+        r"Product: (?P<product>\w+)(?:, suite: (?P<suites>.*))?",
         r"Built by: (?P<built_by>.+)",
         r"Machine Name:.*",
-        rf"Kernel base = 0x(?P<kernel_base>{_ADDRESS}) PsLoadedModuleList = 0x(?P<module_list>{_ADDRESS})",
+        rf"Kernel base = 0x(?P<kernel_base>{ADDRESS}) PsLoadedModuleList = 0x(?P<module_list>{ADDRESS})",
         r"Debug session time: (?P<time>.+) \(UTC \+ 0:00\)",
         r"System Uptime: (?P<days>\d+) days (?P<hours>\d+):(?P<minutes>\d\d):(?P<seconds>\d\d)\.(?P<thousandths>\d{3})",
+        r"System Uptime: not available",
     )
 ]
-_BUG_CHECK = re.compile(
-    rf"Bugcheck code ([0-9A-F]{{8}})\nArguments ({_ADDRESS}) ({_ADDRESS}) ({_ADDRESS}) ({_ADDRESS})"
-)
-_MODULE = re.compile(rf"({_ADDRESS}) ({_ADDRESS})   (\S+) +(?:T )?\([a-z ]+\) *(\S*)")
-_UNLOADED = re.compile(rf"({_ADDRESS}) ({_ADDRESS})   (.+?) ?")
+"""The lines of `vertarget` and `.time`."""
+_BUG_CHECK = re.compile(rf"Bugcheck code ([0-9A-F]{{8}})\nArguments ({ADDRESS}) ({ADDRESS}) ({ADDRESS}) ({ADDRESS})")
+_MODULE = re.compile(rf"({ADDRESS}) ({ADDRESS})   (\S+) +(?:T )?\([a-z ]+\) *(\S*)")
+_UNLOADED = re.compile(rf"({ADDRESS}) ({ADDRESS})   (.+?) ?")
 _LIST_HEAD = re.compile(r"start +end +module name|Unloaded modules:")
+_NO_UNLOADED_LIST = "Mini Kernel Dump does not contain unloaded driver list"
 
 _REGISTER = re.compile(r"([a-z][a-z0-9]*)=([0-9a-f]+)")
 _FLAGS = re.compile(r"iopl=(\d)((?: +[a-z]{2}){8})")
 _SYMBOL = re.compile(r"(?P<module>\w+)(?:!\w+)?(?:\+0x[0-9a-f]+)?:")
 _CODE = re.compile(
-    rf"(?P<address>{_ADDRESS}) (?P<bytes>[0-9a-f]+|\?+) +(?P<text>\S.*?)"
-    rf"(?: [a-z]s:[0-9a-f]{{4}}:(?P<operand>{_ADDRESS})=(?P<value>[0-9a-f]+|\?+))?"
+    rf"(?P<address>{ADDRESS}) (?P<bytes>[0-9a-f]+|\?+) +(?P<text>\S.*?)"
+    rf"(?: [a-z]s:[0-9a-f]{{4}}:(?P<operand>{ADDRESS})=(?P<value>[0-9a-f]+|\?+))?"
 )
-_NO_CONTEXT = re.compile(r"GetContextState failed.*|Unable to .*| *\^ Unable to .*|hr 80040205")
+NO_CONTEXT = re.compile(r"GetContextState failed.*|Unable to .*| *\^ Unable to .*|(?:hr|command failed:) 80040205")
+"""What `r` prints where the engine finds no registers."""
 
-_FIELD = re.compile(rf"(?P<name>[A-Z][A-Za-z0-9]+) +(?P<value>{_ADDRESS}) ?")
-_BLOCK = re.compile(rf"  ({_ADDRESS}) - ({_ADDRESS}) at offset ([0-9a-f]{{8}})")
+_FIELD = re.compile(rf"(?P<name>[A-Z][A-Za-z0-9]+) +(?P<value>{ADDRESS}) ?")
+_BLOCK = re.compile(rf"  ({ADDRESS}) - ({ADDRESS}) at offset ([0-9a-f]{{8}})")
 _FURTHEST = re.compile(r"  Max offset ([0-9a-f]+), ([0-9a-f]+) from end of file")
+_COMMENT = re.compile(r"Comment +'.*'")
 _DUMP_HEAD = re.compile(r"----- (?:32|64) bit Kernel Mini Dump Analysis|DUMP_HEADER(?:32|64):")
 
 
 @dataclass(frozen=True)
 class Target:
-    """`vertarget` and `.time`."""
+    """`vertarget` and `.time`; None for what the engine does not tell."""
 
     name: str
     build: int
@@ -62,13 +67,13 @@ class Target:
     processors: int
     checked: bool
     machine: str
-    product: str
+    product: str | None
     suites: tuple[str, ...]
     built_by: str | None
     kernel_base: int
     module_list: int
-    time: datetime
-    uptime: timedelta
+    time: datetime | None
+    uptime: timedelta | None
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,7 @@ class EngineReading:
         self.sections = dict(zip(parts[1::2], parts[2::2], strict=True))
 
     def _lines(self, command: str) -> list[str]:
-        return [line for line in self.sections[command].splitlines() if not _NOISE.fullmatch(line)]
+        return [line for line in self.sections[command].splitlines() if not NOISE.fullmatch(line)]
 
     @cached_property
     def target(self) -> Target:
@@ -120,7 +125,7 @@ class EngineReading:
     @cached_property
     def again(self) -> Mapping[str, str]:
         """What `.time` says, where it was asked."""
-        return _groups(_TARGET, self._lines(".time")) if ".time" in self.sections else {}
+        return _groups(TARGET, self._lines(".time")) if ".time" in self.sections else {}
 
     @cached_property
     def bug_check(self) -> tuple[int, tuple[int, ...]]:
@@ -159,7 +164,7 @@ class EngineReading:
 
     @cached_property
     def _register_lines(self) -> list[str]:
-        others = (_SYMBOL, _CODE, _NO_CONTEXT)
+        others = (_SYMBOL, _CODE, NO_CONTEXT)
         lines = [line for line in self._lines("r") if not any(kind.fullmatch(line) for kind in others)]
         for line in lines:
             rest = _REGISTER.sub("", _FLAGS.sub("", line)).strip()
@@ -172,20 +177,21 @@ class EngineReading:
         return _ranges(_MODULE, self._module_lists[0])
 
     @cached_property
-    def unloaded(self) -> list[Range]:
-        """Unloaded modules, as the engine lists them."""
-        return _ranges(_UNLOADED, self._module_lists[1])
+    def unloaded(self) -> list[Range] | None:
+        """Unloaded modules, as the engine lists them; None where the dump has no such list."""
+        return None if _NO_UNLOADED_LIST in self._lines("lm") else _ranges(_UNLOADED, self._module_lists[1])
 
     @cached_property
     def _module_lists(self) -> tuple[list[str], list[str]]:
-        loaded, _, unloaded = "\n".join(self._lines("lm")).partition("Unloaded modules:")
+        lines = [line for line in self._lines("lm") if line != _NO_UNLOADED_LIST]
+        loaded, _, unloaded = "\n".join(lines).partition("Unloaded modules:")
         lists = [[line for line in part.splitlines() if line] for part in (loaded, unloaded)]
         return [line for line in lists[0] if not _LIST_HEAD.fullmatch(line)], lists[1]
 
     @cached_property
     def header(self) -> Mapping[str, int]:
         """The fields of DUMP_HEADER that `.dumpdebug` prints."""
-        return _fields(self._dump_debug[0])
+        return _fields(line for line in self._dump_debug[0] if not _COMMENT.fullmatch(line))
 
     @cached_property
     def triage(self) -> Mapping[str, int]:
@@ -239,8 +245,7 @@ def _groups(patterns: Sequence[re.Pattern[str]], lines: Iterable[str]) -> dict[s
 
 
 def _target(lines: Iterable[str]) -> Target:
-    said = _groups(_TARGET, lines)
-    parts = {name: int(said[name]) for name in ("days", "hours", "minutes", "seconds")}
+    said = _groups(TARGET, lines)
     return Target(
         name=said["name"],
         build=int(said["build"]),
@@ -248,14 +253,25 @@ def _target(lines: Iterable[str]) -> Target:
         processors=int(said.get("processors", "1")),
         checked=said["kind"] == "Checked",
         machine=said["machine"],
-        product=said["product"],
-        suites=tuple(said["suites"].split()),
+        product=said.get("product"),
+        suites=tuple(said.get("suites", "").split()),
         built_by=said.get("built_by"),
         kernel_base=_number(said["kernel_base"]),
         module_list=_number(said["module_list"]),
-        time=datetime.strptime(said["time"], "%a %b %d %H:%M:%S.%f %Y").replace(tzinfo=UTC),
-        uptime=timedelta(**parts, milliseconds=int(said["thousandths"])),
+        time=_time(said["time"]) if "time" in said else None,
+        uptime=_uptime(said),
     )
+
+
+def _time(text: str) -> datetime:
+    return datetime.strptime(text, "%a %b %d %H:%M:%S.%f %Y").replace(tzinfo=UTC)
+
+
+def _uptime(said: Mapping[str, str]) -> timedelta | None:
+    if "days" not in said:
+        return None
+    parts = {name: int(said[name]) for name in ("days", "hours", "minutes", "seconds")}
+    return timedelta(**parts, milliseconds=int(said["thousandths"]))
 
 
 def _ranges(pattern: re.Pattern[str], lines: Iterable[str]) -> list[Range]:

@@ -79,6 +79,7 @@ def test_time_and_uptime(case: Case) -> None:
     dump, target = case.ours.dump, case.engine.target
     assert isinstance(dump.time, datetime)
     assert isinstance(dump.uptime, timedelta)
+    assert target.uptime is not None
     assert dump.time.replace(microsecond=dump.time.microsecond // 1000 * 1000) == target.time
     assert in_milliseconds(dump.uptime) == in_milliseconds(target.uptime)
 
@@ -170,6 +171,7 @@ def test_driver_count_is_ours_with_repeated_entries(case: Case) -> None:
 def test_unloaded_modules(case: Case) -> None:
     unloaded = case.ours.unloaded_modules
     assert not isinstance(unloaded, Absent)
+    assert case.engine.unloaded is not None
     theirs = [(module.start, module.end, module.name) for module in case.engine.unloaded]
     assert [(module.base, module.end, module.name) for module in unloaded] == theirs
 
@@ -178,6 +180,7 @@ def test_unloaded_count(case: Case) -> None:
     """The file's own count agrees with the lines that were understood."""
     section = case.ours.file.section("unloaded drivers")
     assert not isinstance(section, Absent)
+    assert case.engine.unloaded is not None
     assert int.from_bytes(section[:4], "little") == len(case.engine.unloaded)
 
 

@@ -11,6 +11,7 @@ from smalldump.analysis.places import place_of
 from smalldump.knowledge.catalog import CulpritHint
 from smalldump.knowledge.drivers import driver
 from smalldump.model import Absent, Module, Snapshot
+from smalldump.model.machine import X64
 from smalldump.unwind import Frame, FrameTrust, Stacks
 
 __all__ = ["Evidence", "Kind", "gather", "is_skipped"]
@@ -29,6 +30,7 @@ class Kind(Enum):
     NAMED_PARAMETER = ("parameter-names-driver", 4)
     PARAMETER = ("parameter-points-into-driver", 3)
     FAULTING_INSTRUCTION = ("faulting-instruction", 3)
+    BUG_CHECK_CALLER = ("called-the-bug-check", 3)
     FRAME = ("first-driver-frame", 2)
     SCANNED_FRAME = ("first-driver-frame-scanned", 1)
 
@@ -65,6 +67,7 @@ def gather(
         *_from_windows(machine),
         *_from_hint(machine, hint, parameters),
         *_from_context(machine, stacks),
+        *_from_caller(machine, stacks),
         *_from_frames(machine, stacks),
     ]
     return tuple(sorted(found, key=lambda evidence: -evidence.kind.weight))
@@ -111,6 +114,23 @@ def _from_context(machine: Snapshot, stacks: Stacks) -> Iterator[Evidence]:
     elif frame.module is not None and not is_skipped(frame.module, machine, only_always=True):
         text = f"the failing instruction is {frame.text(machine.machine.bits)}"
         yield Evidence(Kind.FAULTING_INSTRUCTION, frame.module.name, text)
+
+
+def _from_caller(machine: Snapshot, stacks: Stacks) -> Iterator[Evidence]:
+    """The driver that called KeBugCheckEx, where the registers are those of its first instruction.
+
+    There the stack pointer still leads to the return address. Functions begin at multiples of 16, and so does the
+    stack before a call. Source: 12 of 21 real dumps stop there, as Microsoft's engine shows.
+    """
+    frames = stacks.crash.frames
+    if machine.machine is not X64 or stacks.dispatch.frames or len(frames) < 2:
+        return
+    stop, caller = frames[0], frames[1]
+    at_entry = stop.pc % 16 == 0 and stop.sp % 16 == 8 and caller.sp == stop.sp + 8
+    kernel = stop.module is not None and stop.module is machine.modules[0]
+    if at_entry and kernel and caller.module is not None and not is_skipped(caller.module, machine):
+        text = f"{caller.text(machine.machine.bits)} called the bug check"
+        yield Evidence(Kind.BUG_CHECK_CALLER, caller.module.name, text)
 
 
 def _from_frames(machine: Snapshot, stacks: Stacks) -> Iterator[Evidence]:

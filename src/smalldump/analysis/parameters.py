@@ -59,13 +59,18 @@ def _decoded(machine: Snapshot, kind: str, value: int) -> str | None:
     decoder = _DECODERS.get(kind)
     if decoder is not None:
         return decoder(machine, value)
-    return _address(machine, value) if kind.startswith("pointer:") or kind == "unknown" else None
+    if kind == "unknown":
+        return _perhaps_address(machine, value)
+    return _address(machine, value) if kind.startswith("pointer:") else None
 
 
 def _address(machine: Snapshot, value: int) -> str | None:
-    words = place_of(machine, value).words
-    # A small number in a parameter of unknown kind need not be an address at all.
-    return None if value < machine.machine.kernel_start and words and "null" in words else words
+    return place_of(machine, value).words if value else None
+
+
+def _perhaps_address(machine: Snapshot, value: int) -> str | None:
+    place = place_of(machine, value)
+    return place.words if place.is_telling else None
 
 
 def _memory(machine: Snapshot, value: int) -> str | None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from smalldump.addresses import format_address
 from smalldump.model import Absent, Module, Snapshot, UnloadedModule
 
 __all__ = ["Place", "place_of"]
 
 _NULL_PAGE = 0x10000
+_PAGE = 0x1000
+# The page that the kernel shares with every process: where processes see it, and where the kernel does, by bits.
+_USER_SHARED_DATA = 0x7FFE0000
+_KERNEL_SHARED_DATA = {32: 0xFFDF0000, 64: 0xFFFFF78000000000}
+_USER_MODE, _NOT_CANONICAL, _NULL = "user mode", "not canonical", "null pointer"
 _STRUCTURES = {
     "ETHREAD": "the thread that crashed",
     "EPROCESS": "the current process",
@@ -26,6 +30,12 @@ class Place(NamedTuple):
     unloaded: UnloadedModule | None
     words: str | None
 
+    @property
+    def is_telling(self) -> bool:
+        """Whether something is known to lie there; else the number need not even be an address."""
+        words = self.words
+        return words is not None and words not in (_USER_MODE, _NOT_CANONICAL) and not words.startswith(_NULL)
+
 
 def place_of(machine: Snapshot, address: int) -> Place:
     """What lies at `address`: a module, an unloaded driver's old range, a known structure, the stack, user memory."""
@@ -41,13 +51,13 @@ def place_of(machine: Snapshot, address: int) -> Place:
 
 def _region(machine: Snapshot, address: int) -> str | None:
     if address < _NULL_PAGE:
-        return "null pointer" if address == 0 else f"null pointer + {address:#x}"
+        return _NULL if address == 0 else f"{_NULL} + {address:#x}"
     for structure in machine.structures.values():
         start = structure.address
         if not isinstance(start, Absent) and start <= address < start + len(structure.data):
             inside = f" + {address - start:#x}" if address > start else ""
             return f"{structure.kind} of {_STRUCTURES[structure.kind]}{inside}"
-    return _stack_region(machine, address) or _half(machine, address)
+    return _stack_region(machine, address) or _shared_page(machine, address) or _half(machine, address)
 
 
 def _stack_region(machine: Snapshot, address: int) -> str | None:
@@ -60,8 +70,14 @@ def _stack_region(machine: Snapshot, address: int) -> str | None:
     return "on the thread's stack, not saved" if inside else None
 
 
+def _shared_page(machine: Snapshot, address: int) -> str | None:
+    inside = address % _PAGE
+    if address - inside not in (_USER_SHARED_DATA, _KERNEL_SHARED_DATA[machine.machine.bits]):
+        return None
+    return f"KUSER_SHARED_DATA+{inside:#x}" if inside else "KUSER_SHARED_DATA"
+
+
 def _half(machine: Snapshot, address: int) -> str | None:
     if address < machine.machine.kernel_start:
-        user = machine.machine.bits == 32 or address < 1 << 47
-        return f"user-mode address {format_address(address, machine.machine.bits)}" if user else "not canonical"
+        return _USER_MODE if machine.machine.bits == 32 or address < 1 << 47 else _NOT_CANONICAL
     return None

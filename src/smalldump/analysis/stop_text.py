@@ -15,16 +15,18 @@ def stop_text(machine: Snapshot, entry: BugCheckEntry | None, parameters: Sequen
     """The lines of the STOP message: code and parameters, name, and the driver that a parameter points into."""
     if isinstance(machine.bug_check, Absent):
         return ()
-    lines = [_stop_line(machine.bug_check, machine.machine.bits // 4)]
+    code = entry.code if entry else machine.bug_check.stored_code
+    lines = [_stop_line(code, machine.bug_check, machine.machine.bits // 4)]
     if entry is not None:
         lines.append(entry.name)
     driver = _driver_line(machine, parameters)
     return (*lines, driver) if driver else tuple(lines)
 
 
-def _stop_line(bug_check: BugCheck, digits: int) -> str:
+def _stop_line(code: int, bug_check: BugCheck, digits: int) -> str:
+    # The screen shows the plain code; the bit that marks small dumps is set by who writes them.
     values = ", ".join(f"0x{value:0{digits}X}" for value in bug_check.parameters)
-    return f"STOP: 0x{bug_check.stored_code:08X} ({values})"
+    return f"STOP: 0x{code:08X} ({values})"
 
 
 def _driver_line(machine: Snapshot, parameters: Sequence[Parameter]) -> str | None:

@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
 from typing import NamedTuple
 
+from smalldump.analysis.culprit import Confidence, Culprit, CulpritKind
 from smalldump.analysis.evidence import Evidence, Kind, gather
 from smalldump.analysis.limits import limits_of
+from smalldump.analysis.next_steps import next_steps
 from smalldump.analysis.parameters import Parameter
 from smalldump.knowledge.catalog import BugCheckEntry, CulpritHint, culprit_hint
-from smalldump.knowledge.drivers import DriverEntry, driver
+from smalldump.knowledge.drivers import DriverEntry, driver, made_by
 from smalldump.model import Absent, Module, Snapshot
 from smalldump.unwind import Stacks
 
 __all__ = ["Candidate", "Confidence", "Culprit", "CulpritKind", "Verdict", "reach_verdict"]
-
-
-class Confidence(Enum):
-    """How sure a verdict is."""
-
-    NONE = "none"
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
-
-
-class CulpritKind(Enum):
-    """What a verdict blames."""
-
-    DRIVER = "driver"
-    UNLOADED_DRIVER = "unloaded_driver"
-    PROCESS = "process"
-    HARDWARE = "hardware"
-    USER = "user_initiated"
-    LIVE_DUMP = "live_dump"
-    UNDECIDED = "undecided"
 
 
 class Candidate(NamedTuple):
@@ -43,15 +23,6 @@ class Candidate(NamedTuple):
 
     module: str
     score: int
-
-
-class Culprit(NamedTuple):
-    """Who is blamed: a driver (file, maker and product where known) or a process (only its name)."""
-
-    name: str
-    file: str | None
-    vendor: str | None
-    product: str | None
 
 
 class Verdict(NamedTuple):
@@ -87,9 +58,11 @@ def reach_verdict(
 ) -> Verdict:
     """Weigh the evidence of a dump."""
     hint = _hint(machine)
-    evidence = gather(machine, hint, parameters, stacks)
+    found = _without_driver(machine, entry)
+    # Where no driver is to blame, what lies on the stack is no evidence.
+    evidence = gather(machine, hint, parameters, stacks) if found is None else ()
     candidates = _ranked(evidence)
-    found = _without_driver(machine, entry) or _with_driver(machine, evidence, candidates) or _undecided(entry)
+    found = found or _with_driver(machine, evidence, candidates) or _undecided(entry)
     limits = limits_of(machine, hint, parameters, stacks)
     return Verdict(
         found.kind,
@@ -99,7 +72,7 @@ def reach_verdict(
         evidence,
         candidates,
         limits,
-        _next_steps(found),
+        next_steps(found.kind, found.culprit, entry.causes if entry else ()),
     )
 
 
@@ -116,13 +89,25 @@ def _ranked(evidence: Sequence[Evidence]) -> tuple[Candidate, ...]:
     return tuple(Candidate(module, score) for module, score in ranked)
 
 
+_PROOFS = frozenset(
+    {
+        Kind.UNLOADED_DRIVER,
+        Kind.UNLOADED_CODE,
+        Kind.BROKEN_DRIVER,
+        Kind.NAMED_PARAMETER,
+        Kind.PARAMETER,
+        Kind.FAULTING_INSTRUCTION,
+    }
+)
 _UNLOADED = (Kind.UNLOADED_DRIVER, Kind.UNLOADED_CODE)
 _CRITICAL_PROCESS = (0xEF, 0xF4)
-_SUMMARY_OF_CAUSE = {
-    "hardware": "The hardware reported an error by itself; no driver is to blame by this dump.",
-    "user-initiated": "Somebody or something asked for this dump on purpose; nothing failed.",
-}
-_KIND_OF_CAUSE = {"hardware": CulpritKind.HARDWARE, "user-initiated": CulpritKind.USER}
+# Raised because the hardware itself reports an error. Others that hardware often causes, such as 0x7F and 0x101, may
+# as well be a driver's doing: there the evidence decides.
+_HARDWARE = frozenset({0x2E, 0x2F, 0x55, 0x56, 0x80, 0x9C, 0xB9, 0xFB, 0x111, 0x124, 0x12B})
+_DAMAGED_PTE = (0x1A, 0x41792)
+_BY_HARDWARE = "The hardware reported an error by itself; no driver is to blame by this dump."
+_BY_USER = "Somebody or something asked for this dump on purpose; nothing failed."
+_ONE_BIT = "A page table entry that should be zero has a single bit set: a typical sign of failing memory."
 
 
 def _without_driver(machine: Snapshot, entry: BugCheckEntry | None) -> _Finding | None:
@@ -134,10 +119,21 @@ def _without_driver(machine: Snapshot, entry: BugCheckEntry | None) -> _Finding 
     if entry.live_dump:
         summary = "A live dump: Windows took it without stopping, because a component asked for it."
         return _Finding(CulpritKind.LIVE_DUMP, None, Confidence.NONE, summary)
-    cause = entry.causes[0] if entry.causes else ""
-    if cause in _KIND_OF_CAUSE:
-        return _Finding(_KIND_OF_CAUSE[cause], None, Confidence.MEDIUM, _SUMMARY_OF_CAUSE[cause])
-    return None
+    if "user-initiated" in entry.causes[:1]:
+        return _Finding(CulpritKind.USER, None, Confidence.MEDIUM, _BY_USER)
+    if entry.code in _HARDWARE:
+        return _Finding(CulpritKind.HARDWARE, None, Confidence.MEDIUM, _BY_HARDWARE)
+    return _flipped_bit(machine)
+
+
+def _flipped_bit(machine: Snapshot) -> _Finding | None:
+    # 0x1A with 0x41792 holds the damaged entry in parameter 3.
+    stop = machine.bug_check
+    if isinstance(stop, Absent) or (stop.code, stop.parameters[0]) != _DAMAGED_PTE:
+        return None
+    if stop.parameters[2].bit_count() != 1:
+        return None
+    return _Finding(CulpritKind.HARDWARE, None, Confidence.MEDIUM, _ONE_BIT)
 
 
 def _critical_process(machine: Snapshot) -> _Finding | None:
@@ -170,17 +166,20 @@ def _culprit(name: str, module: Module | None, known: DriverEntry | None) -> Cul
 
 
 def _made_by(known: DriverEntry | None) -> str:
-    return f" ({known.vendor}, {known.description})" if known else ""
+    if known is None:
+        return ""
+    return f" ({made_by(known.vendor, known.product) if known.product else f'{known.vendor}, {known.description}'})"
 
 
 def _confidence(pieces: Sequence[Evidence], candidates: Sequence[Candidate], known: DriverEntry | None) -> Confidence:
-    # High asks for two agreeing kinds of evidence, one of them exact, for a driver that does not come with Windows:
+    # High asks for two agreeing kinds of evidence, one of them a proof, for a driver that does not come with Windows:
     # a driver of Windows that fails is often the victim of another one, and a class driver mostly is.
     exact = [piece for piece in pieces if piece.kind.weight >= Kind.FAULTING_INSTRUCTION.weight]
     rival = len(candidates) > 1 and candidates[1].score * 2 > candidates[0].score
     if not exact or (known and known.skip != "never"):
         return Confidence.LOW
-    if len({piece.kind for piece in pieces}) > 1 and not rival and not (known and known.vendor == "Microsoft"):
+    proved = any(piece.kind in _PROOFS for piece in pieces) and len({piece.kind for piece in pieces}) > 1
+    if proved and not rival and not (known and known.vendor == "Microsoft"):
         return Confidence.HIGH
     return Confidence.MEDIUM
 
@@ -189,16 +188,3 @@ def _undecided(entry: BugCheckEntry | None) -> _Finding:
     causes = f" Usual causes of this bug check: {', '.join(entry.causes)}." if entry and entry.causes else ""
     summary = f"This dump cannot tell which driver is to blame.{causes}"
     return _Finding(CulpritKind.UNDECIDED, None, Confidence.NONE, summary)
-
-
-def _next_steps(found: _Finding) -> tuple[str, ...]:
-    if found.kind in (CulpritKind.DRIVER, CulpritKind.UNLOADED_DRIVER) and found.culprit:
-        vendor = found.culprit.vendor
-        if vendor == "Microsoft":
-            return ("Install the pending Windows updates; if it happens again, keep a kernel memory dump.",)
-        return (f"Update {found.culprit.file or found.culprit.name}" + (f" ({vendor})." if vendor else "."),)
-    if found.kind is CulpritKind.HARDWARE:
-        return ("Check temperature, power supply and memory; update the firmware.",)
-    if found.kind is CulpritKind.UNDECIDED:
-        return ("Set Windows to write a kernel memory dump, so that the next crash shows more.",)
-    return ()

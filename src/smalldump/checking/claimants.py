@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 from smalldump.addresses import format_address
 from smalldump.checking.content import Content, content_of, data_start
-from smalldump.checking.evidence import driver_entries
 from smalldump.checking.tail import tail_start
 from smalldump.layout.blobs import BlobChain, BlobSpan, ChainEnd, DumpBlobFileHeader, DumpBlobHeader, blob_kind
 from smalldump.layout.record import Field
 from smalldump.layout.triage import MARKER, UNLOADED_SLOTS, DumpString, UnloadedDriver32, UnloadedDriver64
 from smalldump.model.absent import Absent
-from smalldump.model.machine import machine_of
+from smalldump.sources.driver_lists import driver_entries
 from smalldump.sources.memory_view import data_blocks
 from smalldump.sources.register_sets import CONTEXT_SIZES
 from smalldump.sources.secondary import blob_chain
@@ -70,7 +69,7 @@ def _header_claims(file: TriageFile) -> Iterator[Claim]:
         field = getattr(kind, name, None)
         if isinstance(field, Field):
             yield _header_part(file, field.offset, field.end, words)
-    size = CONTEXT_SIZES.get(machine_of(file.header.machine_image_type, file.bits), 0)
+    size = CONTEXT_SIZES.get(file.machine, 0)
     yield Claim(kind.context_record.offset, kind.context_record.offset + size, "CONTEXT")
     yield _header_part(file, kind.context_record.offset + size, kind.context_record.end, "behind the CONTEXT")
     yield Claim(0, kind.SIZE, "header fields")
@@ -127,8 +126,7 @@ def _name_claims(file: TriageFile, pool: Section) -> Iterator[Claim]:
 
 
 def _block_claims(file: TriageFile) -> Iterator[Claim]:
-    machine = machine_of(file.header.machine_image_type, file.bits)
-    for index, (address, size, offset) in enumerate(data_blocks(file, machine)):
+    for index, (address, size, offset) in enumerate(data_blocks(file, file.machine)):
         yield Claim(offset, offset + size, f"data block {index}", _at(file, address))
 
 

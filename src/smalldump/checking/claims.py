@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from smalldump.checking.claimants import LEFTOVERS, Claim, primary_claims, secondary_claims
 from smalldump.checking.content import Content, content_of, data_end
-from smalldump.checking.evidence import promises, reserved_driver_slots
+from smalldump.checking.evidence import reserved_driver_slots
 from smalldump.layout.triage import MARKER
 from smalldump.memory import RangeMap
 from smalldump.sources.triage_file import TriageFile
@@ -95,7 +95,7 @@ def _explanations(file: TriageFile, gaps: list[tuple[int, int]]) -> Iterator[Cla
     if file.triage is None:
         return
     marker, slots = file.triage.valid_offset, reserved_driver_slots(file)
-    starts = {promise.offset for promise in promises(file)}
+    starts = {promise.offset for promise in file.promises}
     drivers = file.sections.get("driver list")
     for start, end in gaps:
         zeros = data_end(file.data, start, end) if end <= marker else end

@@ -8,7 +8,7 @@ from smalldump.checking.evidence import Evidence, error, info, reserved_driver_s
 from smalldump.layout.triage import DriverEntry32, DriverEntry64, DumpString
 from smalldump.model.absent import Absent
 from smalldump.model.records import Finding
-from smalldump.sources.driver_lists import DRIVER_LIMIT
+from smalldump.sources.driver_lists import DRIVER_LIMIT, NAMES_LIMIT
 from smalldump.sources.triage_file import STRING_LIMIT
 
 __all__ = ["DRIVER_CHECKS"]
@@ -24,11 +24,23 @@ def _entry_offset(evidence: Evidence, index: int, field: str) -> int:
 
 
 def driver_limit(evidence: Evidence) -> Iterator[Finding]:
-    """More driver entries than are read."""
+    """More driver entries, or longer names in all, than are read."""
     count = evidence.triage.driver_count
     if count > DRIVER_LIMIT:
         message = f"the driver list claims {count} entries; the first {DRIVER_LIMIT} are read"
         yield warning("driver-limit", message, evidence.triage_offset("driver_count"))
+    characters = sum(length for _, length in _name_lengths(evidence) if length <= STRING_LIMIT)
+    if characters > NAMES_LIMIT:
+        message = f"the names of the drivers have {characters:,} characters; the first {NAMES_LIMIT:,} are read"
+        yield warning("driver-limit", message, evidence.triage_offset("string_pool_size"))
+
+
+def _name_lengths(evidence: Evidence) -> list[tuple[int, int]]:
+    # File offset and promised length of the names that begin in the string pool.
+    start = evidence.triage.string_pool_offset
+    last = min(start + evidence.triage.string_pool_size, evidence.size) - DumpString.SIZE
+    names = [entry[0] for entry in evidence.drivers if start <= entry[0] <= last]
+    return [(offset, _LENGTH.unpack_from(evidence.file.data, offset)[0]) for offset in names]
 
 
 def driver_names_outside_pool(evidence: Evidence) -> Iterator[Finding]:
@@ -48,13 +60,11 @@ def driver_names_outside_pool(evidence: Evidence) -> Iterator[Finding]:
 
 def driver_names_damaged(evidence: Evidence) -> Iterator[Finding]:
     """Driver names in the pool whose length is impossible or that the pool's end, or the file's, cuts off."""
-    data, start = evidence.file.data, evidence.triage.string_pool_offset
-    last = min(start + evidence.triage.string_pool_size, evidence.size) - DumpString.SIZE
-    names = [entry[0] for entry in evidence.drivers if start <= entry[0] <= last]
-    lengths = [_LENGTH.unpack_from(data, offset)[0] for offset in names]
+    pool_end = evidence.triage.string_pool_offset + evidence.triage.string_pool_size
+    last = min(pool_end, evidence.size) - DumpString.SIZE
     damaged = [
         offset
-        for offset, length in zip(names, lengths, strict=True)
+        for offset, length in _name_lengths(evidence)
         if not 0 < length <= STRING_LIMIT or offset + 2 * length > last
     ]
     if damaged:

@@ -119,7 +119,8 @@ def data_blocks_zero_extended(evidence: Evidence) -> Iterator[Finding]:
 
 def data_blocks_ignored(evidence: Evidence) -> Iterator[Finding]:
     """MiniDumpFields lacks the bit for data blocks: Microsoft's debugger ignores them. Source: reference §3.3."""
-    if evidence.blocks and not evidence.file.header.mini_dump_fields & MiniDumpFields.DATA_BLOCKS:
+    fields = evidence.file.fact("mini_dump_fields")
+    if evidence.blocks and not isinstance(fields, Absent) and not fields & MiniDumpFields.DATA_BLOCKS:
         message = f"debuggers ignore all {len(evidence.blocks)} data blocks: bit 0x800 of MiniDumpFields is clear"
         yield warning("data-blocks-ignored", message, evidence.header_offset("mini_dump_fields"))
 

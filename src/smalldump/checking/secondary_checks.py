@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from smalldump.checking.content import data_start
 from smalldump.checking.evidence import Evidence, error, warning
 from smalldump.checking.tail import begins_secondary_data, tail_start
+from smalldump.escape import shown_bytes
 from smalldump.layout.blobs import BLOB_LIMIT, SIGNATURE, ChainEnd, DumpBlobHeader, blob_kind
 from smalldump.model.records import Finding
 
@@ -19,7 +20,8 @@ def secondary_data_corrupt(evidence: Evidence) -> Iterator[Finding]:
     """Secondary data begins behind the primary dump, but its header is damaged: no blob can be found."""
     start = evidence.triage.size_of_dump
     if evidence.chain.reason is ChainEnd.NO_SIGNATURE and begins_secondary_data(evidence.file):
-        message = f"the header of the secondary data is damaged: expected {SIGNATURE!r} and a header size of 0x10"
+        expected = f"expected {shown_bytes(SIGNATURE)} and a header size of 0x10"
+        message = f"the header of the secondary data is damaged: {expected}"
         yield error("secondary-data-corrupt", message, start)
 
 

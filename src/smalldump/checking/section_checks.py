@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from smalldump.checking.evidence import Evidence, Promise, error, info, warning
+from smalldump.checking.evidence import Evidence, error, info, warning
+from smalldump.escape import shown_bytes
 from smalldump.layout.debugger_data import DebuggerDataHeader
+from smalldump.layout.shortened import Shortened, shortened_structures
 from smalldump.layout.structures import StructureOffsets
 from smalldump.layout.triage import (
     MARKER,
@@ -17,6 +19,8 @@ from smalldump.layout.triage import (
 )
 from smalldump.model.absent import Absent
 from smalldump.model.records import Finding
+from smalldump.sources.promises import Promise
+from smalldump.sources.triage_file import Section
 
 __all__ = ["SECTION_CHECKS"]
 
@@ -68,7 +72,7 @@ def marker_missing(evidence: Evidence) -> Iterator[Finding]:
     offset = evidence.triage.valid_offset
     found = bytes(evidence.file.view(offset, len(MARKER)))
     if len(found) == len(MARKER) and found != MARKER:
-        message = f"the end marker is missing: expected {MARKER!r}, found {found!r}"
+        message = f"the end marker is missing: expected {shown_bytes(MARKER)}, found {shown_bytes(found)}"
         yield error("marker-missing", message, offset)
 
 
@@ -174,7 +178,7 @@ def debugger_data_corrupt(evidence: Evidence) -> Iterator[Finding]:
         return
     head = DebuggerDataHeader(bytes(block[: DebuggerDataHeader.SIZE]).ljust(DebuggerDataHeader.SIZE, b"\0"))
     if head.owner_tag != b"KDBG":
-        found = f"expected the tag {b'KDBG'!r}, found {head.owner_tag!r}"
+        found = f"expected the tag `KDBG`, found {shown_bytes(head.owner_tag)}"
         place = offset + DebuggerDataHeader.owner_tag.offset
     elif min(head.size, size) < _SMALLEST_DEBUGGER_DATA:
         found = f"expected {_SMALLEST_DEBUGGER_DATA:#x} bytes or more, found {min(head.size, size):#x}"
@@ -201,20 +205,39 @@ def structure_shortened(evidence: Evidence) -> Iterator[Finding]:
     A writer that saves room lowers the structure's size in the debugger data block; where nothing there tells the
     size (Windows XP and before), the next section was put over the rest.
     """
+    sized = {promise.name: promise.size for promise in evidence.promises}
+    for section, lost in _shortened(evidence):
+        if lost and _note(evidence, section) is None:
+            finding = info if sized[section.name] else error
+            message = f"the {section.name} is shortened to {section.size:#x} bytes; not in it: {lost}"
+            yield finding("structure-shortened", message, section.offset)
+
+
+def shortened_by_writer(evidence: Evidence) -> Iterator[Finding]:
+    """To save room the writer kept only the first part of a structure, and says so in the header's comment."""
+    for section, lost in _shortened(evidence):
+        note = _note(evidence, section)
+        if note is not None:
+            message = f"the writer kept {note.kept:#x} of {note.size:#x} bytes of the {note.kind} to save room"
+            yield info("shortened-by-writer", f"{message}; not in it: {lost or 'nothing known'}", section.offset)
+
+
+def _shortened(evidence: Evidence) -> Iterator[tuple[Section, str]]:
+    # Structure copies with the fields that they end before.
     build = evidence.dump.system.build
     if evidence.cut or isinstance(build, Absent):
         return
     offsets = StructureOffsets(evidence.dump.machine.image_type, build, evidence.file.debugger_words)
-    sized = {promise.name: promise.size for promise in evidence.promises}
     for kind, names in _FIELDS.items():
         section = evidence.file.sections.get(kind)
-        if section is None:
-            continue
-        lost = [name for name in names.split() if (offsets.offset(kind, name) or 0) >= section.size]
-        if lost:
-            finding = info if sized[kind] else error
-            message = f"the {kind} is shortened to {section.size:#x} bytes; not in it: {', '.join(lost)}"
-            yield finding("structure-shortened", message, section.offset)
+        if section is not None:
+            lost = [name for name in names.split() if (offsets.offset(kind, name) or 0) >= section.size]
+            yield section, ", ".join(lost)
+
+
+def _note(evidence: Evidence, section: Section) -> Shortened | None:
+    notes = shortened_structures(evidence.comment)
+    return next((note for note in notes if note.kind == section.name and note.kept == section.size < note.size), None)
 
 
 def list_head_differs(evidence: Evidence) -> Iterator[Finding]:
@@ -244,6 +267,7 @@ SECTION_CHECKS = (
     debugger_data_corrupt,
     debugger_data_cut,
     structure_shortened,
+    shortened_by_writer,
     list_head_differs,
 )
 """Checks of the triage header and its sections; they need the triage header."""

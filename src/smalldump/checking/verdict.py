@@ -39,7 +39,7 @@ class CheckResult(NamedTuple):
         size: Its bytes.
         findings: In the order of the file.
         readable: What can be read of it, in words.
-        dump: The dump, or None where there is none.
+        dump: The dump, or None where there is none. `smalldump.check` closes it.
     """
 
     name: str
@@ -78,14 +78,20 @@ def _refusal(data: memoryview, reason: FormatError) -> Finding:
     if not data:
         return error("empty-file", "the file is empty", 0)
     if isinstance(reason, UnsupportedFormat):
-        return error("wrong-dump-type", str(reason), reason.offset)
+        return error("wrong-dump-type", _words(reason), reason.offset)
     if not isinstance(reason, NotADump):
-        return error("header-cut", str(reason), len(data))
+        return error("header-cut", _words(reason), len(data))
     begin = data_start(data, 0, len(data))
     if begin == len(data):
         return error("all-zero", f"all {len(data):,} bytes of the file are zero", 0)
     found = f"; the first byte that is not zero is at {begin:#x}" if begin >= 8 else ""
-    return error("wrong-signature", f"{reason}{found}", 0)
+    return error("wrong-signature", f"{_words(reason)}{found}", 0)
+
+
+def _words(reason: FormatError) -> str:
+    # Without the place, which the finding has in a field of its own.
+    details = [f"{word} {text}" for word, text in (("expected", reason.expected), ("found", reason.found)) if text]
+    return f"{reason.what}: {', '.join(details)}" if details else reason.what
 
 
 def readable(dump: SmallDump) -> Iterator[str]:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 
 import click
 
 from smalldump.api import analyze_source
-from smalldump.cli.console import say, screen_width
+from smalldump.cli.console import paper_width, say
 from smalldump.cli.exits import ExitCode, of_report
 from smalldump.cli.options import fail_on_option, no_terminal, private_option, verbose_option
 from smalldump.cli.outcomes import Outcome, told
-from smalldump.cli.overview import block, row, table
-from smalldump.cli.progress import watched
+from smalldump.cli.overview import Row, block, row, table
+from smalldump.cli.progress import Watch
 from smalldump.cli.workers import MOST_JOBS, outcomes_of
 from smalldump.errors import SourceUnreadable
 from smalldump.intake import ByteSource, default_folder, expand
@@ -43,7 +43,7 @@ class Analysis:
         private: Whether serial numbers and unique identifiers are told.
         fail_on: The severity of findings that fail, or None.
         alone: Whether it is the only dump: several get only a few lines each.
-        width: Of the screen.
+        width: Of tables.
     """
 
     form: str
@@ -107,16 +107,17 @@ def analyze(
     One dump gives a report; several give a few lines each and a table (-v: all reports and the table), by time.
     Whatever cannot be read is one line on standard error and keeps nothing from the rest.
     """
-    origins = expand(paths or _own_folder())
+    paths = paths or _own_folder()
+    origins, watch = expand(paths), Watch(paths)
     first = list(islice(origins, 2))
-    work = Analysis(form, verbose, private, fail_on, alone=len(first) < 2, width=screen_width())
-    outcomes = told(watched(outcomes_of(chain(first, origins), work, jobs)))
+    work = Analysis(form, verbose, private, fail_on, alone=len(first) < 2, width=paper_width())
+    outcomes = told(watch.outcomes(outcomes_of(watch.origins(chain(first, origins)), work, jobs)))
     if form == "json" and not work.alone:
         return _print_array(outcomes)
     return _print(outcomes, work)
 
 
-def _own_folder() -> Iterable[str]:
+def _own_folder() -> tuple[str]:
     folder = default_folder()
     if folder is None:
         raise click.UsageError("name a dump, a folder, an archive, or - for standard input")
@@ -127,11 +128,11 @@ def _own_folder() -> Iterable[str]:
         raise SourceUnreadable(str(folder), why) from error
     except OSError:
         pass  # which `expand` explains
-    return [str(folder)]
+    return (str(folder),)
 
 
 def _print(outcomes: Iterator[Outcome], work: Analysis) -> int:
-    code, rows = ExitCode.OK, []
+    code, rows = ExitCode.OK, list[Row]()
     for outcome in outcomes:
         code = max(code, outcome.code)
         if outcome.text is not None:

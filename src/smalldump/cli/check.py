@@ -13,11 +13,11 @@ from smalldump.cli.console import say
 from smalldump.cli.exits import ExitCode, of_findings, of_state
 from smalldump.cli.options import fail_on_option, no_terminal
 from smalldump.cli.outcomes import Outcome, told
-from smalldump.cli.progress import watched
+from smalldump.cli.progress import Watch
 from smalldump.cli.workers import outcomes_of
+from smalldump.escape import escape
 from smalldump.intake import ByteSource, expand
 from smalldump.model import Finding, Severity
-from smalldump.report.escape import escape
 
 __all__ = ["Check", "check"]
 
@@ -69,8 +69,8 @@ def check(paths: tuple[str, ...], verbose: bool, fail_on: str | None) -> int:
 
     The exit code is 0 if all are whole, 4 if one is damaged, 3 if one is no dump or cannot be read.
     """
-    code = ExitCode.OK
-    for outcome in told(watched(outcomes_of(expand(paths), Check(verbose, fail_on), jobs=1))):
+    code, watch = ExitCode.OK, Watch(paths)
+    for outcome in told(watch.outcomes(outcomes_of(watch.origins(expand(paths)), Check(verbose, fail_on), jobs=1))):
         code = max(code, outcome.code)
         if outcome.text is not None:
             say(outcome.text)

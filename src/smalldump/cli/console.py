@@ -18,6 +18,7 @@ __all__ = [
     "complain",
     "flush",
     "internal_error",
+    "paper_width",
     "ready_streams",
     "say",
     "screen_width",
@@ -25,6 +26,7 @@ __all__ = [
 
 _WIDTH_OF_FILES = 100
 _NARROWEST = 40
+_NO_LIMIT = 100_000
 _LONGEST_WORDS = 200
 # Windows says EINVAL where the reader of a pipe has gone.
 _READER_GONE = (errno.EPIPE, errno.EINVAL) if sys.platform == "win32" else (errno.EPIPE,)
@@ -73,7 +75,7 @@ def say(text: str, end: str = "\n") -> None:
 
 def complain(text: str) -> None:
     """Print one line to standard error, whatever the text holds; if nobody takes that, there is no one to tell."""
-    from smalldump.report.escape import escape
+    from smalldump.escape import escape
 
     with suppress(OSError):
         click.echo(f"{click.style('smalldump:', fg='red')} {escape(text)}", file=sys.stderr, color=_colour())
@@ -111,6 +113,11 @@ def abandon_output() -> None:
 def screen_width() -> int:
     """Characters in a line of the terminal (or of COLUMNS); 100 where the output goes elsewhere."""
     return max(shutil.get_terminal_size((_WIDTH_OF_FILES, 24)).columns, _NARROWEST)
+
+
+def paper_width() -> int:
+    """Characters that a line of a table may take: those of the terminal (or of COLUMNS); no end of them elsewhere."""
+    return screen_width() if sys.stdout.isatty() or os.environ.get("COLUMNS") else _NO_LIMIT
 
 
 def _colour() -> bool | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from smalldump.api import analyze
-from smalldump.cli.console import say, screen_width
+from smalldump.cli.console import paper_width, say
 from smalldump.cli.exits import ExitCode
 from smalldump.cli.options import verbose_option
 from smalldump.report.text import render
@@ -26,5 +26,5 @@ def demo(verbose: bool) -> int:
     The report is what `smalldump analyze` gives for dumps of your own.
     """
     report = analyze(EXAMPLE, detailed=verbose)
-    say(render(report, width=screen_width(), verbose=verbose), end="")
+    say(render(report, width=paper_width(), verbose=verbose), end="")
     return ExitCode.OK

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from smalldump.errors import BudgetTooSmall, SmallDumpError, StoreError
+
 if TYPE_CHECKING:
     from smalldump.report import Report
 
-__all__ = ["SEVERITIES", "ExitCode", "of_findings", "of_report", "of_state"]
+__all__ = ["SEVERITIES", "ExitCode", "of_error", "of_findings", "of_report", "of_state"]
 
 
 class ExitCode(IntEnum):
@@ -27,6 +29,13 @@ SEVERITIES = ("info", "warning", "error")
 """Severities of findings, the mildest first."""
 
 _STATES = {"damaged": ExitCode.DAMAGED, "not_a_dump": ExitCode.UNREADABLE}
+
+
+def of_error(error: SmallDumpError) -> ExitCode:
+    """The exit code for what stopped a command."""
+    if isinstance(error, BudgetTooSmall):
+        return ExitCode.USAGE
+    return ExitCode.NOT_WRITTEN if isinstance(error, StoreError) else ExitCode.UNREADABLE
 
 
 def of_state(state: str) -> ExitCode:

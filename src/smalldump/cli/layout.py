@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from smalldump.checking import check
 from smalldump.checking.claims import FileLayout, file_layout
-from smalldump.errors import NotADump
+from smalldump.escape import escape
 from smalldump.intake import ByteSource
 from smalldump.report.columns import columns
-from smalldump.report.escape import escape
 from smalldump.report.values import JsonObject
+from smalldump.sources.triage_file import TriageFile
 
 __all__ = ["layout_json", "layout_text"]
 
@@ -21,7 +20,7 @@ def layout_text(source: ByteSource, width: int) -> str:
     """A line for each range of the file, in its order, those that nobody claims marked; then the sums.
 
     Raises:
-        NotADump: The file is no small dump.
+        FormatError: The file is no small dump.
     """
     layout = _layout(source)
     lines = columns(sorted(_rows(layout)), headers=_HEADERS, width=width, right=(0, 1, 2))
@@ -32,7 +31,7 @@ def layout_json(source: ByteSource) -> JsonObject:
     """The same as JSON: `size`, `claims`, `overlaps` and `unclaimed`; offsets as hex strings, ends exclusive.
 
     Raises:
-        NotADump: The file is no small dump.
+        FormatError: The file is no small dump.
     """
     layout = _layout(source)
     return {
@@ -49,10 +48,7 @@ def layout_json(source: ByteSource) -> JsonObject:
 
 
 def _layout(source: ByteSource) -> FileLayout:
-    dump = check(source.data, source.name).dump
-    if dump is None:
-        raise NotADump(f"{source.name} is no small memory dump")
-    return file_layout(dump.file)
+    return file_layout(TriageFile(source.data))
 
 
 def _range(start: int, end: int) -> JsonObject:

@@ -8,7 +8,7 @@ from importlib import import_module
 import click
 
 from smalldump.cli.console import OutputLost, abandon_output, complain, flush, internal_error, ready_streams
-from smalldump.cli.exits import ExitCode
+from smalldump.cli.exits import ExitCode, of_error
 from smalldump.errors import SmallDumpError
 from smalldump.version import __version__
 
@@ -18,6 +18,10 @@ COMMANDS = {
     "analyze": "What crashed, why, and how sure that is.",
     "show": "What a dump holds, section by section, or byte by byte.",
     "check": "Whether files are whole dumps; what is damaged, what can still be read.",
+    "write": "Write a small memory dump, or show what it would hold.",
+    "list": "The dumps of a Minidump folder, by time.",
+    "reserve": "Take the space for dumps ahead of time.",
+    "recover": "Give the dumps in a reserve or a page file names of their own.",
     "demo": "Analyse the example that comes with smalldump.",
 }
 """Every command and what its help says first; each lives in the module of its name in this room."""
@@ -32,6 +36,8 @@ Examples:
   smalldump analyze -v --format json sent-in.zip
   smalldump show 112226-8765-01.dmp registers stack
   smalldump check Minidump
+  smalldump write 112226-8765-01.dmp -o Minidump --size 64K
+  smalldump list Minidump
 
 \b
 Exit codes (of several files, the highest):
@@ -40,7 +46,7 @@ Exit codes (of several files, the highest):
   2  wrong usage
   3  not a dump, or unreadable
   4  a damaged dump, readable in part
-  5  the output could not be written
+  5  the output, or a dump, could not be written
 """
 
 
@@ -106,17 +112,26 @@ def run(arguments: list[str] | None = None) -> int:
         return _INTERRUPTED
     except SmallDumpError as error:
         complain(str(error))
-        return ExitCode.UNREADABLE
+        return of_error(error)
     except OutputLost as lost:
-        abandon_output()
-        if lost.reader_gone:
-            return ExitCode.OK
-        complain(f"the output could not be written: {lost.why}")
-        return ExitCode.NOT_WRITTEN
+        return _lost(lost)
+    except OSError as error:
+        if error.filename is None:  # of a stream: click prints its help by itself
+            return _lost(OutputLost(error))
+        complain(internal_error(error))
+        return ExitCode.UNREADABLE
     except Exception as error:  # noqa: BLE001  a mistake of ours
         complain(internal_error(error))
         return ExitCode.UNREADABLE
     return int(code or 0)
+
+
+def _lost(lost: OutputLost) -> ExitCode:
+    abandon_output()
+    if lost.reader_gone:
+        return ExitCode.OK
+    complain(f"the output could not be written: {lost.why}")
+    return ExitCode.NOT_WRITTEN
 
 
 def _in_one_line(error: click.ClickException) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from smalldump.cli.console import complain, internal_error
 from smalldump.cli.exits import ExitCode
 from smalldump.errors import SmallDumpError, SourceUnreadable
 from smalldump.intake import ByteSource, Origin, open_origin
+
+if TYPE_CHECKING:
+    from smalldump.cli.overview import Row
 
 __all__ = ["Outcome", "Work", "examine", "told"]
 
@@ -28,7 +31,7 @@ class Outcome(NamedTuple):
     code: ExitCode
     text: str | None = None
     problem: str | None = None
-    row: tuple[str, ...] | None = None
+    row: Row | None = None
 
 
 Work = Callable[[ByteSource], Outcome]

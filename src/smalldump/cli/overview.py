@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from typing import NamedTuple
 
 from smalldump.report import Report
-from smalldump.report.columns import columns
+from smalldump.report.columns import columns, shorten
+from smalldump.report.first_screen import culprit_words
 from smalldump.report.shown import moment, paragraph, plain, text
 
-__all__ = ["block", "row", "table"]
+__all__ = ["Row", "block", "row", "table"]
 
 _NO_DRIVER = {
     "hardware": "hardware",
@@ -17,38 +21,87 @@ _NO_DRIVER = {
     "undecided": "undecided",
 }
 _HEADERS = ("Time (UTC)", "File", "Bug check", "Culprit", "Process")
-_ROOM_FOR_ALL = 72
+_ROOM_FOR_COLUMNS = 72
 _MINUTES = len("2021-02-21 01:38")
+_LEAST_FOR_FILE = 24
 _UNKNOWN = "unknown"
-_TIME, _FILE, _STOP, _CULPRIT, _PROCESS = range(5)
+_SEPARATORS = frozenset({"/", "!", os.sep})
+
+
+class Row(NamedTuple):
+    """One dump in the table of a batch.
+
+    Attributes:
+        time: Of the crash as the report has it, or empty: what the table is sorted by.
+        name: The whole name that is shown for the dump.
+        stop: Bug check code and name.
+        culprit: Who is blamed, or what instead.
+        process: Name of the process.
+    """
+
+    time: str
+    name: str
+    stop: str
+    culprit: str
+    process: str
 
 
 def block(name: str, report: Report, width: int) -> str:
     """A few lines on one dump: where it is, what happened, when, and who did it."""
     when = moment(report["crash.time_utc"])
-    who = f"{text(report['verdict.summary'])} (confidence: {text(report['verdict.confidence'])})"
+    confidence = report["verdict.confidence"]
+    sure = f"{text(confidence)} confidence: " if report["verdict.culprit"] and confidence else ""
+    who = sure + text(report["verdict.summary"])
     lines = [name, *paragraph(f"{_stop(report)}, {when}", width, "  "), *paragraph(who, width, "  ")]
     return "\n".join(lines) + "\n"
 
 
-def row(name: str, report: Report) -> tuple[str, ...]:
-    """The cells of one dump for `table`."""
+def row(name: str, report: Report) -> Row:
+    """One dump for `table`."""
     time = plain(report["crash.time_utc"])
-    return (
-        moment(time)[:_MINUTES] if time else _UNKNOWN,
-        name.replace("\\", "/").rpartition("/")[2],
-        _stop(report),
-        _culprit(report),
-        text(plain(report["process.name"]), _UNKNOWN),
-    )
+    process = text(plain(report["process.name"]), _UNKNOWN)
+    return Row(time if isinstance(time, str) else "", name, _stop(report), _culprit(report), process)
 
 
-def table(rows: Iterable[tuple[str, ...]], width: int) -> str:
-    """Time, file, bug check, culprit and process of each dump, by time; less of it on a narrow screen."""
-    shown = range(len(_HEADERS)) if width >= _ROOM_FOR_ALL else (_FILE, _STOP, _CULPRIT)
-    fixed = [at for at in shown if at == _TIME]
-    cells = [[cells[at] for at in shown] for cells in sorted(rows)]
-    return "\n".join(columns(cells, headers=[_HEADERS[at] for at in shown], width=width, fixed=fixed))
+def table(rows: Sequence[Row], width: int) -> str:
+    """Time, file, bug check, culprit and process of each dump, by time; one below the other on a narrow screen.
+
+    Files are named without the folder or archive that all of them share.
+    """
+    shared = _shared([row.name for row in rows])
+    ordered = sorted(rows, key=lambda row: (not row.time, row.time, row.name))
+    room = max(width // 3, _LEAST_FOR_FILE)
+    cells = [(_minute(row.time), _end_of(row.name[shared:], room), *row[2:]) for row in ordered]
+    if width < _ROOM_FOR_COLUMNS:
+        return "\n".join(line for each in cells for line in _stacked(each, width))
+    return "\n".join(columns(cells, headers=_HEADERS, width=width, fixed=(0,)))
+
+
+def _shared(names: Sequence[str]) -> int:
+    """Characters at the beginning of all names: the folders and archives that they have in common."""
+    heads = [name[: _base(name)] for name in names]
+    first, last = min(heads), max(heads)
+    equal = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
+    return _base(first[:equal])
+
+
+def _base(name: str) -> int:
+    return max((at + 1 for at, character in enumerate(name) if character in _SEPARATORS), default=0)
+
+
+def _minute(time: str) -> str:
+    return moment(time)[:_MINUTES] if time else _UNKNOWN
+
+
+def _end_of(name: str, width: int) -> str:
+    return name if len(name) <= width else f"...{name[len(name) - width + 3 :]}"
+
+
+def _stacked(cells: Sequence[str], width: int) -> Iterator[str]:
+    time, name, stop, culprit, process = cells
+    yield shorten(f"{time}  {name}", width)
+    yield shorten(f"  {stop}", width)
+    yield shorten(f"  {culprit}, in {process}", width)
 
 
 def _stop(report: Report) -> str:
@@ -59,8 +112,6 @@ def _stop(report: Report) -> str:
 
 
 def _culprit(report: Report) -> str:
-    culprit = report["verdict.culprit"]
-    if culprit:
-        return text(culprit.get("file") or culprit.get("module"))
-    kind = text(report["verdict.kind"], "undecided")
-    return _NO_DRIVER.get(kind, kind)
+    verdict = report["verdict"] or {}
+    kind = text(verdict.get("kind"), "undecided")
+    return culprit_words(verdict) or _NO_DRIVER.get(kind, kind)

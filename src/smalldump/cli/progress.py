@@ -1,42 +1,96 @@
-"""Progress: a line on the terminal while a long batch runs, and nothing of it anywhere else."""
+"""Progress: a bar on the terminal while a long batch runs, and nothing of it anywhere else."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from smalldump.cli.outcomes import Outcome
+from smalldump.intake import Origin
+from smalldump.intake.folders import files_under
 
-__all__ = ["watched"]
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+__all__ = ["Watch"]
 
 _HANDFUL = 8
 
 
-def watched(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
-    """The same outcomes, counted on standard error as they pass.
+class Watch:
+    """Counts the files of a batch on standard error: only for more than a handful, only if that is a terminal.
 
-    Only for more than a handful, only if that is a terminal, and not where the outcomes themselves appear there.
+    How many dumps there are is not known before all archives are unpacked, so the bar counts the files that the paths
+    stand for, which takes no more than listing the folders.
     """
-    yield from islice(outcomes, _HANDFUL)
-    one_more = next(outcomes, None)
-    if one_more is not None:
-        rest = chain([one_more], outcomes)
-        yield from _counted(rest) if sys.stderr.isatty() and not sys.stdout.isatty() else rest
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = list(paths)
+        self._at_work: deque[Path | None] = deque()
+
+    def origins(self, origins: Iterable[Origin]) -> Iterator[Origin]:
+        """The same origins, remembered until their outcomes come."""
+        for origin in origins:
+            self._at_work.append(origin.path)
+            yield origin
+
+    def outcomes(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+        """The same outcomes, counted as they pass; they must come in the order of the origins."""
+        for outcome in islice(outcomes, _HANDFUL):
+            self._at_work.popleft()
+            yield outcome
+        one_more = next(outcomes, None)
+        if one_more is not None:
+            rest = chain([one_more], outcomes)
+            yield from self._shown(rest) if sys.stderr.isatty() else rest
+
+    def _shown(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+        places: dict[Path | None, int] = {path: at for at, path in enumerate(dict.fromkeys(_files(self._paths)), 1)}
+        with _bar(len(places)) as (bar, task):
+            for dumps, outcome in enumerate(outcomes, _HANDFUL + 1):
+                done = places.get(self._at_work.popleft())
+                bar.update(task, completed=done, description=outcome.name, dumps=dumps)
+                with _out_of_the_way(bar):
+                    yield outcome
 
 
-def _counted(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
+def _files(paths: Iterable[str]) -> Iterator[Path]:
+    for path in paths:
+        if os.path.isdir(path):
+            yield from (found for found in files_under(Path(path)) if isinstance(found, Path))
+        else:
+            yield Path(path)
+
+
+@contextmanager
+def _bar(files: int) -> Iterator[tuple[Progress, TaskID]]:
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     parts = (
-        SpinnerColumn("line"),
-        TextColumn("{task.completed} dumps"),
+        BarColumn(),
+        TextColumn(
+            "{task.percentage:3.0f} %, {task.fields[dumps]} dumps" if files > 1 else "{task.fields[dumps]} dumps"
+        ),
         TimeElapsedColumn(),
         TextColumn("{task.description}", markup=False),
     )
-    with Progress(*parts, console=Console(stderr=True), transient=True, redirect_stdout=False) as line:
-        task = line.add_task("", total=None, completed=_HANDFUL)
-        for outcome in outcomes:
-            line.update(task, advance=1, description=outcome.name)
-            yield outcome
+    with Progress(*parts, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+        yield bar, bar.add_task("", total=files if files > 1 else None, dumps=_HANDFUL)
+
+
+@contextmanager
+def _out_of_the_way(bar: Progress) -> Iterator[None]:
+    """Take the bar off a terminal that is about to get output."""
+    if not sys.stdout.isatty():
+        yield
+        return
+    bar.stop()
+    yield
+    bar.start()

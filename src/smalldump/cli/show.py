@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import click
 
 from smalldump.api import analyze_source
-from smalldump.cli.console import complain, say, screen_width
+from smalldump.cli.console import complain, paper_width, say
 from smalldump.cli.exits import ExitCode, of_report
 from smalldump.cli.layout import layout_json, layout_text
 from smalldump.cli.options import no_terminal, private_option
@@ -23,14 +23,15 @@ LAYOUT = "layout"
 
 _KEYS = {
     "header": ("file", "header", "system", "crash"),
-    "bugcheck": ("bug_check",),
+    "bugcheck": ("bug_check", "broken_driver"),
     "registers": ("registers", "contexts"),
     "stack": ("stack_window", "stack", "stack_end", "trap_frame", "dispatch"),
     "modules": ("modules",),
     "unloaded": ("unloaded_modules",),
     "process": ("process", "thread"),
     "processor": ("processor",),
-    "debugger-data": ("debugger_data", "mm"),
+    "debugger-data": ("debugger_data",),
+    "memory": ("mm",),
     "pages": ("pages",),
     "blobs": ("blobs",),
 }
@@ -76,7 +77,7 @@ def show(path: str, sections: tuple[str, ...], form: str, private: bool) -> int:
 
 
 def _texts(source: ByteSource, report: Report, sections: Sequence[str]) -> Iterator[str]:
-    width = screen_width()
+    width = paper_width()
     for name in sections:
         text = layout_text(source, width) if name == LAYOUT else render_section(report, name, width=width)
         yield text if len(sections) == 1 else f"{click.style(f'[{name}]', bold=True)}\n{text}"

@@ -15,7 +15,7 @@ from collections import Counter
 from smalldump.decode.values import Json, JsonObject, text8
 from smalldump.layout.record import Buffer, Record, raw, u8, u32
 
-__all__ = ["AcpiTableHeader", "decode_acpi"]
+__all__ = ["decode_acpi"]
 
 _COUNTS = range(9, 129)
 _BYTES_PER_TABLE = 4

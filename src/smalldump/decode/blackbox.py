@@ -11,12 +11,6 @@ from smalldump.errors import FormatError
 from smalldump.layout.record import Buffer, Record, u8, u16, u32, u64
 
 __all__ = [
-    "BootStatusData",
-    "CodeIntegrityBox",
-    "NtfsBox",
-    "PnpBox",
-    "ProcessPath",
-    "WinlogonBox",
     "decode_boot_status",
     "decode_code_integrity",
     "decode_ntfs",

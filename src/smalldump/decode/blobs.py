@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -24,37 +25,51 @@ from smalldump.decode.smbios import decode_smbios
 from smalldump.decode.storage import decode_storage
 from smalldump.decode.values import JsonObject
 from smalldump.errors import SmallDumpError
+from smalldump.layout.blobs import BlobTag
 from smalldump.layout.record import Buffer
 
-__all__ = ["DECODERS", "Decoder", "decode_blob"]
+__all__ = ["DECODERS", "PER_TAG", "Decoder", "decode_blob", "decode_blobs"]
+
+PER_TAG = 3
+"""Most blobs of one tag that are decoded; real dumps hold up to 3."""
 
 Decoder: TypeAlias = Callable[[Buffer, bool], JsonObject]
 """(data, private) -> value; raises only `SmallDumpError`."""
 
 DECODERS: Mapping[str, Decoder] = MappingProxyType(
     {
-        "6c7ac389-4313-47dc-9f34-a8800a0fb56c": decode_cpu_registry,
-        "bc5c008f-1e3a-44d7-988d-86f6884c6758": decode_smbios,
-        "d03dc06f-d88e-44c5-ba2a-fae035172d19": decode_cpuid,
-        "e83b40d2-b0a0-4842-abea-71c9e3463dd1": decode_acpi,
-        "9276c055-eb87-425c-b8b5-04e4d247f6cd": decode_pci,
-        "da82441d-7142-4bc1-b844-0807c5a4b67f": decode_storage,
-        "2b4ae195-a64d-4f04-8ede-7e4f981bd42a": decode_requests,
-        "f57308df-cc45-4e01-ad76-29a4ebb010ec": decode_boot_status,
-        "00afe9c4-940d-4213-8016-cd3719b5bc20": decode_ntfs,
-        "b7631941-532a-4cd6-b1b1-edb5917d4557": decode_pnp,
-        "80cc79cf-a719-4af1-bf97-fe29ff76ebc1": decode_winlogon,
-        "4ee76bd8-3cf4-44a0-a0ac-3937643e37a3": decode_code_integrity,
-        "be84d651-a550-4367-8e63-ab792b631f94": decode_process_path,
-        "2b88b710-1c93-4f7c-b06c-655ecc50decc": decode_trace_header,
-        "f87e4a4c-c5a1-4d2f-bff0-d5de63a5e4c3": decode_kmdf_drivers,
-        "335d5e04-563?-4e58-aa36-7ed1cfe76fd6": decode_component_log,
-        "0f81ec00-9e5?-48e6-b899-eb3bbeede741": decode_component_log,
-        "21ba7b61-05f?-41f1-9048-c09493dcfe38": decode_component_log,
-        "67fc721a-285?-4f62-a3b1-2afc53953777": decode_component_log,
+        BlobTag.CPU_REGISTRY: decode_cpu_registry,
+        BlobTag.SMBIOS: decode_smbios,
+        BlobTag.CPUID: decode_cpuid,
+        BlobTag.ACPI: decode_acpi,
+        BlobTag.PCI: decode_pci,
+        BlobTag.STORAGE: decode_storage,
+        BlobTag.TRIAGEDUMP_DATA: decode_requests,
+        BlobTag.BOOT_STATUS: decode_boot_status,
+        BlobTag.NTFS: decode_ntfs,
+        BlobTag.PNP: decode_pnp,
+        BlobTag.WINLOGON: decode_winlogon,
+        BlobTag.CODE_INTEGRITY: decode_code_integrity,
+        BlobTag.PROCESS_PATH: decode_process_path,
+        BlobTag.EVENT_TRACE: decode_trace_header,
+        BlobTag.KMDF_DRIVERS: decode_kmdf_drivers,
+        BlobTag.WIN32KFULL_LOG: decode_component_log,
+        BlobTag.WIN32KBASE_LOG: decode_component_log,
+        BlobTag.WDIWIFI_LOG: decode_component_log,
+        BlobTag.AMDPPM_LOG: decode_component_log,
     }
 )
 """Tag -> decoder; `?` stands for any digit, as in `KNOWN_BLOBS`."""
+
+
+def decode_blobs(blobs: Iterable[tuple[str, Buffer]], private: bool = False) -> list[JsonObject | None]:
+    """What each of these blobs (tag, data) says; see `decode_blob`. None for all but the first `PER_TAG` of a tag."""
+    seen: Counter[str] = Counter()
+    decoded = []
+    for tag, data in blobs:
+        seen[tag] += 1
+        decoded.append(decode_blob(tag, data, private) if seen[tag] <= PER_TAG else None)
+    return decoded
 
 
 def decode_blob(tag: str, data: Buffer, private: bool = False) -> JsonObject | None:

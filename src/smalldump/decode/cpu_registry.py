@@ -13,7 +13,7 @@ from typing import NamedTuple
 from smalldump.decode.values import Json, JsonObject, known, text16
 from smalldump.layout.record import Buffer
 
-__all__ = ["RegistryValue", "decode_cpu_registry", "registry_values"]
+__all__ = ["decode_cpu_registry", "registry_values"]
 
 _REG_SZ, _REG_DWORD, _REG_QWORD = 1, 4, 11
 _VALUE_LIMIT = 128

@@ -9,9 +9,6 @@ from smalldump.decode.values import Json, JsonObject, filetime_utc, known, text8
 from smalldump.layout.record import Buffer, Record, raw, u32, u64
 
 __all__ = [
-    "KmdfDriver",
-    "TraceHeader",
-    "WppLog",
     "decode_component_log",
     "decode_kmdf_drivers",
     "decode_trace_header",

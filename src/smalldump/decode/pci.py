@@ -10,7 +10,7 @@ from __future__ import annotations
 from smalldump.decode.values import Json, JsonObject, known
 from smalldump.layout.record import Buffer, Record, raw, u8, u16, u32
 
-__all__ = ["PciConfiguration", "decode_pci"]
+__all__ = ["decode_pci"]
 
 _SIGNATURE = b"PCfg"
 _DEVICE_LIMIT = 1024

@@ -1,25 +1,21 @@
 """Requests for data blocks: which component asked the kernel to put which memory into the dump.
 
-The on-disk form of KTRIAGE_DUMP_DATA_ARRAY. Records, each directly behind the one before: u32 ranges,
-u32 name bytes, ranges of u64 address and u64 size, the name with NUL.
-Source: format reference §5; seen in 7 real dumps, each decoded to its last byte.
+The form of the records is in `layout.requests`.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from smalldump.decode.values import Json, JsonObject, known, text8
 from smalldump.layout.record import Buffer
+from smalldump.layout.requests import RANGE_LIMIT, REQUEST_LIMIT, AddressRange, TriageRequestHead
 
 __all__ = ["TriageRequest", "decode_requests", "triage_requests"]
 
-_HEAD = struct.Struct("<II")
-_RANGE = struct.Struct("<QQ")
-_REQUEST_LIMIT = 256
-_RANGE_LIMIT = 4096
+_HEAD = TriageRequestHead.unpacker("ranges", "name_size")
+_RANGE = AddressRange.unpacker("address", "size")
 
 
 class TriageRequest(NamedTuple):
@@ -33,8 +29,8 @@ class TriageRequest(NamedTuple):
 def triage_requests(data: Buffer) -> Iterator[TriageRequest]:
     """The requests in file order, up to the first record that does not fit into the blob."""
     view = memoryview(data)
-    position, left = 0, _RANGE_LIMIT
-    for _ in range(_REQUEST_LIMIT):
+    position, left = 0, RANGE_LIMIT
+    for _ in range(REQUEST_LIMIT):
         if len(view) - position < _HEAD.size:
             return
         count, name_size = _HEAD.unpack_from(view, position)

@@ -7,11 +7,13 @@ and end times lie before the crash, requests without an end have no valid status
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from smalldump.decode.values import Json, JsonObject, filetime_utc, known, text8
 from smalldump.layout.record import Buffer, Record, raw, u8, u32, u64
 
-__all__ = ["StorageRequest", "StorageStackDump", "decode_storage"]
+__all__ = ["decode_storage"]
 
 _RECORD_LIMIT = 1024
 _SHOWN = 16
@@ -50,35 +52,43 @@ def decode_storage(data: Buffer, _private: bool) -> JsonObject:
         Truncated: The header before the records is cut.
     """
     header = StorageStackDump(data)
-    room = (len(data) - StorageStackDump.SIZE) // StorageRequest.SIZE
-    count = min(header.number_of_records, room, _RECORD_LIMIT)
-    records = memoryview(data)[StorageStackDump.SIZE : StorageStackDump.SIZE + count * StorageRequest.SIZE]
-    kinds: Counter[str] = Counter()
-    pending: list[Json] = []
-    failed: list[Json] = []
-    last = slowest = 0
-    for code, function, start, end, status in _REQUEST.iter_unpack(records):
-        if not start:
-            continue
-        operation = _operation(code, function)
-        kinds[operation] += 1
-        if not end:
-            pending.append({"operation": operation, "start_utc": filetime_utc(start)})
-            continue
-        last, slowest = max(last, end), max(slowest, end - start)
-        if status & _SRB_STATUS_MASK != _SRB_STATUS_SUCCESS:
-            failed.append({"operation": operation, "srb_status": f"{status:#x}"})
+    requests = [each for each in _requests(data, header.number_of_records) if each.start]
+    done = [each for each in requests if each.end]
+    kinds = Counter(each.operation for each in requests)
+    pending: list[Json] = [
+        {"operation": each.operation, "start_utc": filetime_utc(each.start)} for each in requests if not each.end
+    ]
+    failed: list[Json] = [
+        {"operation": each.operation, "srb_status": f"{each.status:#x}"}
+        for each in done
+        if each.status & _SRB_STATUS_MASK != _SRB_STATUS_SUCCESS
+    ]
     return known(
         driver=text8(header.driver_name),
-        requests=sum(kinds.values()),
+        requests=len(requests),
         operations=dict(kinds.most_common(_SHOWN)),
-        last_completion_utc=filetime_utc(last),
-        slowest_ms=round(slowest / _HUNDRED_NS_PER_MS, 1),
+        last_completion_utc=filetime_utc(max((each.end for each in done), default=0)),
+        slowest_ms=round(max(0, 0, *(each.end - each.start for each in done)) / _HUNDRED_NS_PER_MS, 1),
         pending_count=len(pending),
         pending=pending[:_SHOWN],
         failed_count=len(failed),
         failed=failed[:_SHOWN],
     )
+
+
+class _Request(NamedTuple):
+    operation: str
+    start: int
+    end: int
+    status: int
+
+
+def _requests(data: Buffer, promised: int) -> Iterator[_Request]:
+    room = (len(data) - StorageStackDump.SIZE) // StorageRequest.SIZE
+    count = min(promised, room, _RECORD_LIMIT)
+    records = memoryview(data)[StorageStackDump.SIZE : StorageStackDump.SIZE + count * StorageRequest.SIZE]
+    for code, function, start, end, status in _REQUEST.iter_unpack(records):
+        yield _Request(_operation(code, function), start, end, status)
 
 
 _REQUEST = StorageRequest.unpacker("cdb_operation", "srb_function", "start_time", "end_time", "operation_status")

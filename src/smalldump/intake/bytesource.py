@@ -9,6 +9,7 @@ from types import TracebackType
 
 from smalldump.errors import SourceUnreadable
 from smalldump.intake.files import open_regular
+from smalldump.intake.names import printable
 from smalldump.intake.origins import shown_name, why
 
 __all__ = ["ByteSource", "open_file"]
@@ -25,18 +26,26 @@ class ByteSource:
 
     Attributes:
         name: What is shown: the path, and for members of archives ``archive.zip!member.dmp``.
+        file_name: The same without folders and archives, safe to show, too.
         path: The file on disk that the bytes come from, perhaps an archive; None for standard input.
         data: The bytes, read-only. A large file's are mapped, and stay as good as the file: if someone
             cuts it short meanwhile, touching the lost part ends the process (POSIX) or raises (Windows).
         size: Number of bytes.
     """
 
-    __slots__ = ("_mapping", "data", "name", "path", "size")
+    __slots__ = ("_mapping", "data", "file_name", "name", "path", "size")
 
     def __init__(
-        self, name: str, path: Path | None, data: bytes | memoryview, mapping: mmap.mmap | None = None
+        self,
+        name: str,
+        path: Path | None,
+        data: bytes | memoryview,
+        mapping: mmap.mmap | None = None,
+        *,
+        file_name: str | None = None,
     ) -> None:
         self.name, self.path = name, path
+        self.file_name = file_name or (name if path is None else printable(path.name))
         self.data = memoryview(data).toreadonly()
         self.size = len(self.data)
         self._mapping = mapping

@@ -51,7 +51,7 @@ def open_origin(origin: Origin, *, limits: Limits = DEFAULT_LIMITS) -> ByteSourc
     if origin.error is not None:
         raise SourceUnreadable(origin.error.path, origin.error.why)
     if origin.data is not None:
-        return ByteSource(origin.name, origin.path, origin.data)
+        return ByteSource(origin.name, origin.path, origin.data, file_name=origin.file_name)
     if origin.path is None:
         raise SourceUnreadable(origin.name, "standard input cannot be read again")
     if not origin.members:

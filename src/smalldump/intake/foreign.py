@@ -16,7 +16,7 @@ __all__ = ["cab_entries", "rar5_entries", "rar_entries", "sevenzip_entries"]
 
 _BLOCK = 1 << 16
 _NO_WORDS = "damaged or of an unknown kind"
-_MODULE_MISSING = "needs the Python package libarchive-c: pip install 'smalldump[archives]'"
+_MODULE_MISSING = "needs the Python package libarchive-c: pip install libarchive-c"
 _LIBRARY_MISSING = (
     "needs the system's libarchive: apt install libarchive13 (Debian, Ubuntu; there also libarchive13t64), "
     "dnf install libarchive (Fedora), brew install libarchive (macOS), "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from smalldump.escape import escape, shortened
+
 __all__ = ["is_archive_name", "is_dump_name", "is_dump_start", "printable"]
 
 _DUMP_SUFFIXES = (".dmp", ".mdmp")
@@ -30,8 +32,4 @@ def printable(name: str) -> str:
 
     Names longer than 300 characters lose their middle. The result is for people; no file is opened by it.
     """
-    if len(name) > _LONGEST_SHOWN:
-        name = f"{name[: _LONGEST_SHOWN // 2]}…{name[-_LONGEST_SHOWN // 2 :]}"
-    if name.isprintable():
-        return name
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in name)
+    return escape(shortened(name, _LONGEST_SHOWN))

@@ -47,15 +47,13 @@ class Origin:
         """What is shown, safe for a terminal: the path, and for members ``archive.zip!folder/member.dmp``."""
         return shown_name(self.path, self.members)
 
-    def detached(self) -> Origin:
-        """The same origin without its bytes: opening it reads the archive again, up to the member.
-
-        That is cheap for zip, where a member can be reached directly, and a whole unpacking for others.
-        Standard input cannot be read again: its origins stay as they are.
-        """
-        if self.path is None:
-            return self
-        return Origin(self.path, self.members, None, self.error)
+    @property
+    def file_name(self) -> str:
+        """The name without folders and archives, safe for a terminal."""
+        if self.members:
+            # Archives may hold names with the separators of any system.
+            return printable(self.members[-1].name.replace("\\", "/").rpartition("/")[2])
+        return _STDIN if self.path is None else printable(self.path.name)
 
 
 def shown_name(path: Path | None, members: tuple[Member, ...] = ()) -> str:

@@ -11,7 +11,10 @@ from typing import NamedTuple
 
 from smalldump.knowledge.table import table_path
 
-__all__ = ["DriverEntry", "Role", "Skip", "all_drivers", "driver"]
+__all__ = ["LONGEST_NAME", "DriverEntry", "Role", "Skip", "all_drivers", "driver", "made_by"]
+
+LONGEST_NAME = 40
+"""Most characters of a name in the table; those of a dump can be much longer."""
 
 _TABLE = table_path("drivers.txt")
 # Names of unloaded drivers are cut after 12 characters, perhaps inside the extension.
@@ -92,11 +95,6 @@ class DriverEntry(NamedTuple):
     skip: Skip
     description: str
 
-    @property
-    def is_part_of_windows(self) -> bool:
-        """Whether Microsoft makes it and ships it with Windows."""
-        return self.vendor == "Microsoft" and not self.product
-
 
 @lru_cache(maxsize=1024)
 def driver(name: str) -> DriverEntry | None:
@@ -106,7 +104,7 @@ def driver(name: str) -> DriverEntry | None:
     this name comes before families, of which the one with the longest beginning counts.
     """
     facts, stem = _facts(), _stem(name)
-    families = (f"{stem[:length]}*" for length in range(len(stem), 0, -1))
+    families = (f"{stem[:length]}*" for length in range(min(len(stem), LONGEST_NAME), 0, -1))
     known = stem if stem in facts else next(filter(facts.__contains__, families), None)
     return None if known is None else _entry(known, facts[known])
 
@@ -114,6 +112,13 @@ def driver(name: str) -> DriverEntry | None:
 def all_drivers() -> tuple[DriverEntry, ...]:
     """Every entry, in the order of their names."""
     return tuple(_entry(name, fields) for name, fields in _facts().items())
+
+
+def made_by(vendor: str, product: str | None) -> str:
+    """Maker and product in one phrase, the maker's name once: "Kaspersky antivirus", "AMD Radeon drivers"."""
+    if not product:
+        return vendor
+    return product if product.startswith(vendor.split(maxsplit=1)[0]) else f"{vendor} {product}"
 
 
 # A dump lists some 200 modules, so the table is read whole; what stands behind a name is split when it is wanted.

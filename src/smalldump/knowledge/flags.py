@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-__all__ = ["Access", "access", "irql_name"]
+__all__ = ["Access", "access", "irql_name", "wait_reason_name"]
 
 _COMMON_IRQLS = {0: "PASSIVE_LEVEL", 1: "APC_LEVEL", 2: "DISPATCH_LEVEL"}
 
@@ -18,6 +18,15 @@ _X86_IRQLS = _COMMON_IRQLS | {
     31: "HIGH_LEVEL",
 }
 _IRQLS = {"x86": _X86_IRQLS, "x64": _SIXTEEN_IRQLS, "arm": _SIXTEEN_IRQLS, "arm64": _SIXTEEN_IRQLS}
+
+_WAIT_REASONS = (
+    *("Executive", "FreePage", "PageIn", "PoolAllocation", "DelayExecution", "Suspended", "UserRequest"),
+    *("WrExecutive", "WrFreePage", "WrPageIn", "WrPoolAllocation", "WrDelayExecution", "WrSuspended", "WrUserRequest"),
+    *("WrEventPair", "WrQueue", "WrLpcReceive", "WrLpcReply", "WrVirtualMemory", "WrPageOut", "WrRendezvous"),
+    *("WrKeyedEvent", "WrTerminated", "WrProcessInSwap", "WrCpuRateControl", "WrCalloutStack", "WrKernel"),
+    *("WrResource", "WrPushLock", "WrMutex", "WrQuantumEnd", "WrDispatchInt", "WrPreempted", "WrYieldExecution"),
+    *("WrFastMutex", "WrGuardedMutex", "WrRundown", "WrAlertByThreadId", "WrDeferredPreempt", "WrPhysicalFault"),
+)
 
 
 class Access(StrEnum):
@@ -51,6 +60,14 @@ def irql_name(irql: int, machine: str) -> str | None:
     if levels is None or not 0 <= irql <= max(levels):
         return None
     return levels.get(irql, "device level")
+
+
+def wait_reason_name(reason: int) -> str | None:
+    """Name of a KWAIT_REASON, `WrQueue`; None for a number without one. A running thread keeps that of its last wait.
+
+    Source: `wdm.h`; the numbers have meant the same since Windows XP, which left 21 to 25 unused.
+    """
+    return _WAIT_REASONS[reason] if 0 <= reason < len(_WAIT_REASONS) else None
 
 
 def access(bug_check_code: int, value: int) -> Access | None:

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from smalldump.knowledge.table import lines_with_key, table_path
 
-__all__ = ["exception_name", "status_aliases", "status_name"]
+__all__ = ["exception_name", "status_name"]
 
 _STATUS_TABLE = table_path("ntstatus.txt")
 
@@ -26,13 +26,7 @@ def status_name(value: int) -> str | None:
 
     Source: names and values of mingw-w64 `ntstatus.h`, golang/sys and winapi-rs.
     """
-    names = _names(value & 0xFFFFFFFF)
-    return names[0] if names else None
-
-
-def status_aliases(value: int) -> tuple[str, ...]:
-    """Other names of the same NTSTATUS, `EXCEPTION_ACCESS_VIOLATION` among them; perhaps none."""
-    return _names(value & 0xFFFFFFFF)[1:]
+    return _name(value & 0xFFFFFFFF)
 
 
 def exception_name(value: int) -> str | None:
@@ -44,7 +38,7 @@ def exception_name(value: int) -> str | None:
 
 
 @lru_cache(maxsize=256)
-def _names(status: int) -> tuple[str, ...]:
-    for line in lines_with_key(_STATUS_TABLE, f"{status:08X}"):
-        return tuple(line.split(" ")[1:])
-    return ()
+def _name(status: int) -> str | None:
+    # Behind the name stand others of the same value, for whoever searches the table.
+    lines = lines_with_key(_STATUS_TABLE, f"{status:08X}")
+    return lines[0].split(" ")[1] if lines else None

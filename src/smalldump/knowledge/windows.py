@@ -5,7 +5,6 @@ The numbers are those of a dump header: the build of the kernel image (MinorVers
 
 from __future__ import annotations
 
-import re
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
@@ -17,7 +16,7 @@ __all__ = [
     "engine_product_name",
     "product_type_name",
     "release",
-    "service_pack",
+    "release_build",
     "suite_names",
 ]
 
@@ -106,6 +105,14 @@ _RELEASES: dict[int, tuple[Release | None, Release | None]] = {
     26200: (Release("Windows 11", "25H2"), None),
     28000: (Release("Windows 11", "26H1"), None),
 }
+# Service builds that share the kernel of the release before: what tells them apart is only the number that the
+# system gives itself. Source: Microsoft's release history of Windows 10 and 11.
+_SERVICE_BUILDS = {
+    18362: (18362, 18363),
+    19041: (19041, 19042, 19043, 19044, 19045),
+    22621: (22621, 22631),
+    26100: (26100, 26200),
+}
 
 # Printed by dbgeng 10.0.15063 for a dump with every bit set, in the order of the bits; higher bits print nothing.
 _ENGINE_SUITE_NAMES = {
@@ -143,14 +150,28 @@ _SERVER_EDITIONS = (
 )
 
 
-def release(build: int, product_type: int) -> Release | None:
+def release(build: int, product_type: int, service_build: int | None = None) -> Release | None:
     """The release that a kernel's build number belongs to; None for a build that was never released.
 
     A server by product type gets the server's name, anything else the client's; where a build number was sold only as
     the other, that one.
+
+    Args:
+        build: Of the kernel.
+        product_type: See `ProductType`.
+        service_build: The number that the system gives itself, where it is known: it narrows the release down.
     """
-    client, server = _RELEASES.get(build, (None, None))
+    exact = release_build(build, service_build)
+    client, server = _RELEASES.get(build if exact is None else exact, (None, None))
+    if exact == build:
+        # The span of a kernel's releases begins with its own.
+        client, server = client and _first_of(client), server and _first_of(server)
     return server or client if _is_server(product_type) else client or server
+
+
+def release_build(build: int, service_build: int | None) -> int | None:
+    """The service build, if its release runs on the kernel of `build`; None if there is none or they contradict."""
+    return service_build if service_build in _SERVICE_BUILDS.get(build, (build,)) else None
 
 
 def edition(build: int, product_type: int, suite_mask: int) -> str:
@@ -185,16 +206,8 @@ def suite_names(suite_mask: int) -> tuple[str, ...]:
     return tuple(name for bit, name in _ENGINE_SUITE_NAMES.items() if suite_mask & bit)
 
 
-def service_pack(text: str) -> int | None:
-    """Number of the service pack in a CSDVersion such as "Service Pack 2"; 0 for an empty one.
-
-    None where the text says something else.
-    """
-    words = text.strip()
-    if not words:
-        return 0
-    found = re.match(r"service pack (\d{1,2})\b", words, re.IGNORECASE | re.ASCII)
-    return int(found[1]) if found else None
+def _first_of(span: Release) -> Release:
+    return Release(span.name, span.version.partition(" to ")[0])
 
 
 def _is_server(product_type: int) -> bool:

@@ -25,6 +25,7 @@ __all__ = [
     "BlobChain",
     "BlobKind",
     "BlobSpan",
+    "BlobTag",
     "ChainEnd",
     "DumpBlobFileHeader",
     "DumpBlobHeader",
@@ -152,6 +153,30 @@ def blob_kind(tag: str) -> BlobKind | None:
     return KNOWN_BLOBS.get(tag) or KNOWN_BLOBS.get(f"{tag[:12]}?{tag[13:]}")
 
 
+class BlobTag(StrEnum):
+    """Tags of the blobs that are decoded; `?` stands for any digit, which some owners vary."""
+
+    CPU_REGISTRY = "6c7ac389-4313-47dc-9f34-a8800a0fb56c"
+    SMBIOS = "bc5c008f-1e3a-44d7-988d-86f6884c6758"
+    CPUID = "d03dc06f-d88e-44c5-ba2a-fae035172d19"
+    ACPI = "e83b40d2-b0a0-4842-abea-71c9e3463dd1"
+    PCI = "9276c055-eb87-425c-b8b5-04e4d247f6cd"
+    BOOT_STATUS = "f57308df-cc45-4e01-ad76-29a4ebb010ec"
+    NTFS = "00afe9c4-940d-4213-8016-cd3719b5bc20"
+    PNP = "b7631941-532a-4cd6-b1b1-edb5917d4557"
+    WINLOGON = "80cc79cf-a719-4af1-bf97-fe29ff76ebc1"
+    CODE_INTEGRITY = "4ee76bd8-3cf4-44a0-a0ac-3937643e37a3"
+    PROCESS_PATH = "be84d651-a550-4367-8e63-ab792b631f94"
+    TRIAGEDUMP_DATA = "2b4ae195-a64d-4f04-8ede-7e4f981bd42a"
+    EVENT_TRACE = "2b88b710-1c93-4f7c-b06c-655ecc50decc"
+    WIN32KFULL_LOG = "335d5e04-563?-4e58-aa36-7ed1cfe76fd6"
+    WIN32KBASE_LOG = "0f81ec00-9e5?-48e6-b899-eb3bbeede741"
+    KMDF_DRIVERS = "f87e4a4c-c5a1-4d2f-bff0-d5de63a5e4c3"
+    STORAGE = "da82441d-7142-4bc1-b844-0807c5a4b67f"
+    WDIWIFI_LOG = "21ba7b61-05f?-41f1-9048-c09493dcfe38"
+    AMDPPM_LOG = "67fc721a-285?-4f62-a3b1-2afc53953777"
+
+
 _SYMBOL = "published table of tag symbols"
 _DOCUMENTED = "Microsoft's documentation of bug check 0x117"
 _SEEN = "seen; the owner is unknown"
@@ -159,30 +184,28 @@ _SEEN = "seen; the owner is unknown"
 KNOWN_BLOBS: Mapping[str, BlobKind] = MappingProxyType(
     {
         # Firmware and processor
-        "6c7ac389-4313-47dc-9f34-a8800a0fb56c": BlobKind("CPU registry values", "mssmbios", _SYMBOL),
-        "bc5c008f-1e3a-44d7-988d-86f6884c6758": BlobKind(
+        BlobTag.CPU_REGISTRY: BlobKind("CPU registry values", "mssmbios", _SYMBOL),
+        BlobTag.SMBIOS: BlobKind(
             "SMBIOS tables", "mssmbios", _SYMBOL, "serial numbers, asset tags and the UUID of the machine"
         ),
-        "d03dc06f-d88e-44c5-ba2a-fae035172d19": BlobKind("Processor registers (CPUID, MSR)", "mssmbios", _SYMBOL),
-        "e83b40d2-b0a0-4842-abea-71c9e3463dd1": BlobKind(
+        BlobTag.CPUID: BlobKind("Processor registers (CPUID, MSR)", "mssmbios", _SYMBOL),
+        BlobTag.ACPI: BlobKind(
             "ACPI tables (cut short)", "mssmbios", _SYMBOL, "the MSDM table can hold the Windows product key"
         ),
-        "9276c055-eb87-425c-b8b5-04e4d247f6cd": BlobKind("PCI configuration space", "pci", _SYMBOL),
+        BlobTag.PCI: BlobKind("PCI configuration space", "pci", _SYMBOL),
         # Windows
-        "f57308df-cc45-4e01-ad76-29a4ebb010ec": BlobKind("Boot status data (!blackboxbsd)", "nt", _SYMBOL),
-        "00afe9c4-940d-4213-8016-cd3719b5bc20": BlobKind("NTFS black box (!blackboxntfs)", "ntfs", _SYMBOL),
-        "b7631941-532a-4cd6-b1b1-edb5917d4557": BlobKind(
+        BlobTag.BOOT_STATUS: BlobKind("Boot status data (!blackboxbsd)", "nt", _SYMBOL),
+        BlobTag.NTFS: BlobKind("NTFS black box (!blackboxntfs)", "ntfs", _SYMBOL),
+        BlobTag.PNP: BlobKind(
             "PnP black box (!blackboxpnp)", "nt", _SYMBOL, "device instance ids can hold serial numbers"
         ),
-        "80cc79cf-a719-4af1-bf97-fe29ff76ebc1": BlobKind("Winlogon black box", "winlogon", _SYMBOL),
-        "4ee76bd8-3cf4-44a0-a0ac-3937643e37a3": BlobKind(
-            "Code integrity black box", "ci", _SYMBOL, "the path of a file"
-        ),
-        "be84d651-a550-4367-8e63-ab792b631f94": BlobKind(
+        BlobTag.WINLOGON: BlobKind("Winlogon black box", "winlogon", _SYMBOL),
+        BlobTag.CODE_INTEGRITY: BlobKind("Code integrity black box", "ci", _SYMBOL, "the path of a file"),
+        BlobTag.PROCESS_PATH: BlobKind(
             "Path of a process", None, "the bytes: UTF-16 path of an executable", "the path can name a user"
         ),
-        "2b4ae195-a64d-4f04-8ede-7e4f981bd42a": BlobKind("Requests for data blocks", "nt", _SYMBOL),
-        "2b88b710-1c93-4f7c-b06c-655ecc50decc": BlobKind(
+        BlobTag.TRIAGEDUMP_DATA: BlobKind("Requests for data blocks", "nt", _SYMBOL),
+        BlobTag.EVENT_TRACE: BlobKind(
             "Event trace buffers", "nt", _SYMBOL, "events of all kinds: paths, names, addresses"
         ),
         "d6d379dc-c699-43e9-8c5e-f5fd8dd65780": BlobKind(
@@ -194,24 +217,16 @@ KNOWN_BLOBS: Mapping[str, BlobKind] = MappingProxyType(
         "00dae7ca-6833-45c5-b147-bdaed7b61fd6": BlobKind("Hyper-V boot log", "hvservice", _SYMBOL),
         "5bc8704a-6cb7-4378-ac72-ad06e2416e4a": BlobKind("Hyper-V CAR", "hvservice", _SYMBOL),
         "0f1f53f3-561f-42e7-bdb4-ba8e66b726d5": BlobKind("Hyper-V feature configuration", "hvservice", _SYMBOL),
-        "335d5e04-563?-4e58-aa36-7ed1cfe76fd6": BlobKind(
-            "Window manager log (WPP)", "win32kfull", "the bytes: component name"
-        ),
-        "0f81ec00-9e5?-48e6-b899-eb3bbeede741": BlobKind(
-            "Window manager log (WPP)", "win32kbase", "the bytes: component name"
-        ),
+        BlobTag.WIN32KFULL_LOG: BlobKind("Window manager log (WPP)", "win32kfull", "the bytes: component name"),
+        BlobTag.WIN32KBASE_LOG: BlobKind("Window manager log (WPP)", "win32kbase", "the bytes: component name"),
         # Driver frameworks and port drivers
         "54c84888-01d1-4c1e-bed6-282c98241303": BlobKind("KMDF log", "wdf01000", _SYMBOL),
-        "f87e4a4c-c5a1-4d2f-bff0-d5de63a5e4c3": BlobKind("KMDF drivers", "wdf01000", _SYMBOL),
-        "da82441d-7142-4bc1-b844-0807c5a4b67f": BlobKind("Last storage requests", "storport", _SYMBOL),
+        BlobTag.KMDF_DRIVERS: BlobKind("KMDF drivers", "wdf01000", _SYMBOL),
+        BlobTag.STORAGE: BlobKind("Last storage requests", "storport", _SYMBOL),
         "c939c73b-17dc-4a44-904c-e2d987f52649": BlobKind("Paging device", "storport", _SYMBOL),
         "270a33fd-3da6-460d-ba89-3c1bae21e39b": BlobKind("Display state (TDR)", "watchdog", _DOCUMENTED),
-        "21ba7b61-05f?-41f1-9048-c09493dcfe38": BlobKind(
-            "Wi-Fi class driver log (WPP)", "wdiwifi", "the bytes: component name"
-        ),
-        "67fc721a-285?-4f62-a3b1-2afc53953777": BlobKind(
-            "AMD processor driver log (WPP)", "amdppm", "the bytes: component name"
-        ),
+        BlobTag.WDIWIFI_LOG: BlobKind("Wi-Fi class driver log (WPP)", "wdiwifi", "the bytes: component name"),
+        BlobTag.AMDPPM_LOG: BlobKind("AMD processor driver log (WPP)", "amdppm", "the bytes: component name"),
         # Drivers of other makers: owners are inferred
         "bf2297dc-34ba-11dc-868a-e19155d89593": BlobKind(
             "NVIDIA display driver data", "nvlddmkm", "the bytes begin `NVCD`; measured: with nvlddmkm only"

@@ -15,9 +15,9 @@ from typing import NamedTuple
 from smalldump.layout.builds import described_builds, table_offset
 from smalldump.layout.dump import MachineType
 
-__all__ = ["StructureOffsets"]
+__all__ = ["SIZE_WORDS", "WORDS", "StructureOffsets"]
 
-_WORDS = {
+WORDS = {
     ("ETHREAD", "initial"): "offset_kthread_initial_stack",
     ("ETHREAD", "limit"): "offset_kthread_stack_limit",
     ("ETHREAD", "base"): "offset_kthread_stack_base",
@@ -41,6 +41,10 @@ _WORDS = {
     ("KPRCB", "isr_stack"): "offset_prcb_isr_stack",
     ("KPRCB", "dpc_active"): "offset_prcb_dpc_routine",
 }
+"""Structure and field -> the word of the debugger data block that tells where the field lies."""
+
+SIZE_WORDS = {"KPRCB": "size_prcb", "EPROCESS": "size_eprocess", "ETHREAD": "size_ethread"}
+"""Structure -> the word of the debugger data block that tells its size."""
 
 _SINCE_8, _SINCE_10 = 9200, 10240
 
@@ -60,7 +64,7 @@ class StructureOffsets(NamedTuple):
 
     def offset(self, structure: str, field: str) -> int | None:
         """Byte offset of `field` (name as in `builds`) in `structure`, or None where it is not known."""
-        word = self.words.get(_WORDS.get((structure, field), ""))
+        word = self.words.get(WORDS.get((structure, field), ""))
         if word:
             return word
         rule = _RULES.get((structure, field))

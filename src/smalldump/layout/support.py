@@ -303,5 +303,12 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         "59 real dumps, engine-written dumps",
         "tests/layout/test_blobs.py::test_real_dumps_are_walked_to_their_end",
     ),
+    StructureSupport(
+        "Requests for data blocks",
+        "x86, x64, ARM64",
+        ("TriageRequestHead", "AddressRange"),
+        "7 real dumps, each decoded to its last byte",
+        "tests/decode/test_requests.py::test_real_requests_are_read_to_the_last_byte",
+    ),
 )
 """Structures in the order of the file."""

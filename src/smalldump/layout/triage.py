@@ -31,8 +31,8 @@ MARKER = b"TRGD"
 """The last four bytes of the primary dump, at `ValidOffset`."""
 UNLOADED_SLOTS = 50
 """Entries that the kernel keeps of unloaded drivers; kernel-written dumps reserve them all."""
-DATA_BLOCK_LIMIT = 65_536
-"""Most data blocks that are read; real dumps hold up to 2,667."""
+DATA_BLOCK_LIMIT = 16_384
+"""Most data blocks that are read; real dumps hold up to 2,667, and 64 MiB have no room for more pages."""
 
 
 class TriageDump32(Record, size=0x68):

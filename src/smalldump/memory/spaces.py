@@ -16,6 +16,9 @@ from smalldump.memory.ranges import RangeMap
 __all__ = ["AddressSpace", "BytesSpace", "Overlay", "Segment"]
 
 
+_PAGE_MASK = 0xFFF
+
+
 class AddressSpace(ABC):
     """Memory with gaps."""
 
@@ -43,6 +46,14 @@ class AddressSpace(ABC):
         """The little-endian unsigned integer of `size` bytes at `address`, or None if it is not there."""
         data = self.read_some(address, size)
         return int.from_bytes(data, "little") if len(data) == size else None
+
+    def next_readable(self, start: int, end: int) -> int | None:
+        """The first address in `[start, end)` that can be read, or None; by pages where nothing better is known."""
+        while start < end:
+            if start in self:
+                return start
+            start = (start | _PAGE_MASK) + 1
+        return None
 
     def __contains__(self, address: int) -> bool:
         return bool(self.read_some(address, 1))
@@ -91,6 +102,11 @@ class Overlay(AddressSpace):
                 return
             yield segment.data[address - segment.address : min(stop, end) - segment.address]
             address = stop
+
+    def next_readable(self, start: int, end: int) -> int | None:
+        for piece_start, _, _ in self._map.from_position(start):
+            return max(piece_start, start) if piece_start < end else None
+        return None
 
     def __contains__(self, address: int) -> bool:
         return self._map.find(address) is not None

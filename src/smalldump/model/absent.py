@@ -11,7 +11,10 @@ T = TypeVar("T")
 
 
 class Absent(Enum):
-    """Why a fact is not there. Falsy, so that `fact or default` reads well where 0 and '' are no facts either."""
+    """Why a fact is not there. Falsy, so that `fact or default` reads well where 0 and '' are no facts either.
+
+    CORRUPT: the file says that it is there, but it contradicts itself, or the file ends before it.
+    """
 
     NOT_CAPTURED = "not_captured"
     PAGED_OUT = "paged_out"
@@ -32,7 +35,7 @@ class Absent(Enum):
 _WORDS = {
     Absent.NOT_CAPTURED: "not in this dump",
     Absent.PAGED_OUT: "was paged out",
-    Absent.CORRUPT: "damaged",
+    Absent.CORRUPT: "lost or damaged",
     Absent.NOT_APPLICABLE: "does not exist here",
     Absent.NO_SYMBOLS: "needs symbols",
     Absent.UNSUPPORTED: "layout not known for this build",

@@ -128,7 +128,7 @@ class Snapshot:
 
     @cached_property
     def structures(self) -> Mapping[str, Structure]:
-        """Raw kernel structures by kind: `KPRCB`, `EPROCESS`, `ETHREAD`, `KDDEBUGGER_DATA64`."""
+        """Raw structures by kind: KPRCB, EPROCESS, ETHREAD, KDDEBUGGER_DATA64, CONTEXT, EXCEPTION_RECORD."""
         return {}
 
     @cached_property
@@ -155,6 +155,11 @@ class Snapshot:
     def memory(self) -> AddressSpace:
         """All memory that the dump holds, at its true addresses."""
         return BytesSpace({})
+
+    @cached_property
+    def absences(self) -> Mapping[str, Absent]:
+        """Why `modules`, `data_blocks` or `blobs` are empty, where that is no fact but something missing."""
+        return {}
 
     def unloaded_at(self, address: int) -> UnloadedModule | None:
         """The most recently unloaded driver whose old range holds `address`."""

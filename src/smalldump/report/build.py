@@ -6,7 +6,7 @@ import hashlib
 
 from smalldump.analysis import Analysis
 from smalldump.checking import CheckResult
-from smalldump.decode.blobs import decode_blob
+from smalldump.decode.blobs import decode_blobs
 from smalldump.model import Absent, Finding, Snapshot
 from smalldump.report.code_sections import code_sections
 from smalldump.report.extra_sections import extra_sections
@@ -34,13 +34,14 @@ def build_report(
     Args:
         machine: The stopped machine.
         analysis: What was worked out about it.
-        checked: What is wrong with the file.
+        checked: What is wrong with the file; by its name without folders.
         data: The whole file.
         private: Whether serial numbers and unique identifiers may be in the report.
         detailed: Whether every data block is listed.
     """
-    decoded = [decode_blob(blob.guid, blob.data, private) for blob in machine.blobs]
-    by_guid = {blob.guid: value for blob, value in zip(machine.blobs, decoded, strict=True) if value}
+    decoded = decode_blobs(((blob.guid, blob.data) for blob in machine.blobs), private)
+    known = [(blob.guid, value) for blob, value in zip(machine.blobs, decoded, strict=True) if value]
+    by_guid = dict(reversed(known))  # of several blobs of one tag the first counts
     writer = machine.dump if isinstance(machine.dump, Absent) else machine.dump.writer
     kind = {"format": "small", "bits": machine.machine.bits, "writer": fact(writer)}
     return Report(
@@ -60,7 +61,7 @@ def failure_report(checked: CheckResult, data: memoryview) -> Report:
 
 def _head(checked: CheckResult, data: memoryview, kind: JsonObject) -> JsonObject:
     file = {
-        "name": checked.name.replace("\\", "/").rpartition("/")[2],
+        "name": checked.name,
         "size": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
         "state": checked.state.value,

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from smalldump.images.identity import image_key
 from smalldump.knowledge.drivers import driver
 from smalldump.model import Absent, Contexts, Module, Registers, Snapshot, UnloadedModule
+from smalldump.model.absent import present
 from smalldump.report.values import Json, JsonObject, absent, address, fact, words
-from smalldump.unwind import Frame, Stacks
+from smalldump.unwind import CallStack, Frame, Stacks, WalkEnd
 
 __all__ = ["code_sections"]
 
@@ -18,6 +19,8 @@ def code_sections(machine: Snapshot, stacks: Stacks) -> JsonObject:
     """`registers`, `contexts`, `modules`, `unloaded_modules`, `stack_window`, `stack`, `dispatch`, `images_wanted`."""
     unloaded = machine.unloaded_modules
     latest = _crash_time(machine)
+    lost = machine.absences.get("modules")
+    hashes = (present(machine.system.build) or 0) >= _FIRST_WINDOWS_10
     return {
         "registers": _registers(machine.registers, machine.contexts),
         "contexts": {
@@ -25,13 +28,15 @@ def code_sections(machine: Snapshot, stacks: Stacks) -> JsonObject:
             "prcb": _context(machine.contexts.prcb),
             "crash": _context(machine.contexts.crash),
         },
-        "modules": [_module(module, latest) for module in machine.modules],
+        "modules": fact(
+            [_module(module, latest, hashes=hashes) for module in machine.modules] if lost is None else lost
+        ),
         "unloaded_modules": fact(unloaded, lambda modules: [_unloaded(module) for module in modules]),
         "stack_window": _stack_window(machine),
-        "stack": [_frame(frame) for frame in stacks.crash.frames],
+        "stack": _frames(machine, stacks.crash),
         "stack_end": stacks.crash.end.value,
         "trap_frame": None if stacks.trap_frame is None else address(stacks.trap_frame),
-        "dispatch": [_frame(frame) for frame in stacks.dispatch.frames],
+        "dispatch": _frames(machine, stacks.dispatch),
         "images_wanted": [_wanted(module) for module in _on_stack(machine, stacks)],
     }
 
@@ -57,7 +62,7 @@ def _crash_time(machine: Snapshot) -> float | None:
     return dump.time.timestamp()
 
 
-def _module(module: Module, latest: float | None) -> JsonObject:
+def _module(module: Module, latest: float | None, *, hashes: bool) -> JsonObject:
     known = driver(module.file)
     in_box = known is not None and known.vendor == "Microsoft"
     written: JsonObject = {
@@ -68,7 +73,7 @@ def _module(module: Module, latest: float | None) -> JsonObject:
         "end": f"{module.end:#x}",
         "size": module.size,
         "timestamp": fact(module.timestamp, address),
-        "timestamp_kind": _timestamp_kind(module.timestamp, latest, in_box=in_box),
+        "timestamp_kind": _timestamp_kind(module.timestamp, latest, hashed=hashes and in_box),
         "checksum": fact(module.checksum, address),
     }
     if known is not None:
@@ -79,18 +84,16 @@ def _module(module: Module, latest: float | None) -> JsonObject:
 
 
 _FIRST_NT_DRIVER = datetime(1993, 1, 1, tzinfo=UTC).timestamp()
-_FIRST_WINDOWS_10 = datetime(2015, 7, 1, tzinfo=UTC).timestamp()
+_FIRST_WINDOWS_10 = 10240
 _DAY = 86_400.0
 
 
-def _timestamp_kind(timestamp: int | Absent, latest: float | None, *, in_box: bool) -> str | None:
+def _timestamp_kind(timestamp: int | Absent, latest: float | None, *, hashed: bool) -> str | None:
     """Whether a TimeDateStamp is a date: Windows 10 and later put a hash there for what comes with Windows."""
     if isinstance(timestamp, Absent):
         return None
-    if in_box and latest is not None and latest > _FIRST_WINDOWS_10:
-        return "reproducible-build hash (guess)"
     dated = timestamp >= _FIRST_NT_DRIVER and (latest is None or timestamp <= latest + _DAY)
-    return "link time" if dated else "reproducible-build hash (guess)"
+    return "link time" if dated and not hashed else "reproducible-build hash (guess)"
 
 
 def _unloaded(module: UnloadedModule) -> JsonObject:
@@ -112,6 +115,16 @@ def _stack_window(machine: Snapshot) -> Json:
         "cut": fact(stack.cut, bool),
         "missing_bytes": fact(stack.cut),
     }
+
+
+_NOT_WALKED = (WalkEnd.NO_CONTEXT, WalkEnd.NO_STACK, WalkEnd.UNSUPPORTED)
+
+
+def _frames(machine: Snapshot, stack: CallStack) -> Json:
+    if stack.frames or stack.end not in _NOT_WALKED:
+        return [_frame(frame) for frame in stack.frames]
+    missing = (each for each in (machine.contexts.crash, machine.stack) if isinstance(each, Absent))
+    return absent(next(missing, Absent.NOT_CAPTURED))
 
 
 def _frame(frame: Frame) -> JsonObject:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice, takewhile
 
 from smalldump.layout.blobs import blob_kind
 from smalldump.memory import RangeMap
@@ -12,15 +13,18 @@ from smalldump.report.values import Json, JsonObject, absent, address, fact, wor
 
 __all__ = ["extra_sections"]
 
+_ASKED_LIMIT = 4  # requested ranges in one data block; real dumps have one
+
 
 def extra_sections(machine: Snapshot, decoded: Sequence[JsonObject | None], *, detailed: bool) -> JsonObject:
     """`debugger_data`, `mm`, `pages`, `broken_driver` and `blobs`; `decoded`: the blobs' contents, in their order."""
+    blobs = [_blob(blob, value) for blob, value in zip(machine.blobs, decoded, strict=True)]
     return {
         "debugger_data": _debugger_data(machine),
         "mm": _memory_manager(machine),
         "pages": _pages(machine) | ({"list": _page_list(machine)} if detailed else {}),
         "broken_driver": fact(machine.broken_driver),
-        "blobs": [_blob(blob, value) for blob, value in zip(machine.blobs, decoded, strict=True)],
+        "blobs": fact(machine.absences.get("blobs", blobs)),
     }
 
 
@@ -42,9 +46,10 @@ def _memory_manager(machine: Snapshot) -> Json:
 
 def _pages(machine: Snapshot) -> JsonObject:
     asked = Counter(request.component for request in machine.requests)
+    lost = machine.absences.get("data_blocks")
     return {
-        "blocks": len(machine.data_blocks),
-        "bytes": sum(block.size for block in machine.data_blocks),
+        "blocks": fact(len(machine.data_blocks) if lost is None else lost),
+        "bytes": fact(sum(block.size for block in machine.data_blocks) if lost is None else lost),
         "requests": [{"component": component, "ranges": ranges} for component, ranges in asked.items()],
         "data_page": fact(machine.data_page, _data_page),
     }
@@ -55,7 +60,7 @@ def _data_page(page: DataBlock) -> JsonObject:
 
 
 def _page_list(machine: Snapshot) -> list[JsonObject]:
-    """Every data block with the components that asked for its memory."""
+    """Every data block with the first components that asked for its memory."""
     askers = RangeMap((r.address, r.address + r.size, r.component) for r in machine.requests)
     return [
         {"address": address(block.address), "size": block.size, "offset": address(block.offset)}
@@ -66,8 +71,9 @@ def _page_list(machine: Snapshot) -> list[JsonObject]:
 
 def _asked_by(askers: RangeMap[str], block: DataBlock) -> JsonObject:
     end = block.address + block.size
-    names = [name for start, _, name in askers.from_position(block.address) if start < end]
-    return {"components": list(dict.fromkeys(names))} if names else {}
+    pieces = takewhile(lambda piece: piece[0] < end, askers.from_position(block.address))
+    names = dict.fromkeys(name for _, _, name in islice(pieces, _ASKED_LIMIT))
+    return {"components": list(names)} if names else {}
 
 
 def _blob(blob: Blob, decoded: JsonObject | None) -> JsonObject:

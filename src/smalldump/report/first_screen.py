@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from smalldump.knowledge.drivers import made_by
+from smalldump.knowledge.windows import release_build
 from smalldump.report.columns import columns
 from smalldump.report.document import Document
-from smalldump.report.shown import address, labelled, moment, plain, text, uptime
+from smalldump.report.labels import code_place
+from smalldump.report.shown import address, counted, is_absent, labelled, moment, plain, text, uptime
 from smalldump.report.values import Json, JsonObject
 
-__all__ = ["first_screen", "frame_place", "headline"]
+__all__ = ["culprit_words", "first_screen", "frame_place", "headline"]
 
 _WRITERS = {"kernel": "written by the kernel", "dbgeng": "written by dbgeng"}
+_WIDEST, _INDENT = 100, 12
 _STATES = {"whole": "whole", "damaged": "damaged", "not_a_dump": "not a small memory dump"}
-_IRQL_NAMES = {0: "PASSIVE_LEVEL", 1: "APC_LEVEL", 2: "DISPATCH_LEVEL"}
 
 
 def first_screen(report: Document, width: int) -> list[str]:
@@ -53,7 +58,8 @@ def _what(report: Document, width: int) -> list[str]:
     if stop["subcode"]:
         lines += labelled("", text(stop["subcode"]), width)
     rows = [_parameter(report, number, each) for number, each in enumerate(stop["parameters"], 1)]
-    return lines + [" " * 12 + line for line in columns(rows, width=width - 12, fixed=(0, 1))]
+    room = min(width, _WIDEST) - _INDENT
+    return lines + [" " * _INDENT + line for line in columns(rows, width=room, fixed=(0, 1), wrapped=(2, 3))]
 
 
 def _upper(code: str) -> str:
@@ -61,8 +67,12 @@ def _upper(code: str) -> str:
 
 
 def _parameter(report: Document, number: int, parameter: JsonObject) -> list[str]:
-    value = address(parameter["value"], report["file.bits"] or 64)
+    value = address(parameter["value"], _bits(report))
     return [str(number), value, text(parameter["meaning"]), text(parameter["decoded"], "")]
+
+
+def _bits(report: Document) -> int:
+    return report["file.bits"] or 64
 
 
 def _who(report: Document, width: int) -> list[str]:
@@ -78,62 +88,103 @@ def _who(report: Document, width: int) -> list[str]:
 
 def _culprit(verdict: JsonObject) -> str:
     culprit = verdict["culprit"]
-    if not culprit:
+    if not culprit or verdict["kind"] == "process":
         return text(verdict["summary"])
-    makers = ", ".join(text(culprit[key]) for key in ("vendor", "product") if culprit.get(key))
-    name = text(culprit["file"] or culprit["module"])
-    if verdict["kind"] == "process":
-        return text(verdict["summary"])
+    maker = made_by(text(culprit["vendor"]), culprit.get("product") and text(culprit["product"]))
     was = ", unloaded before the crash" if verdict["kind"] == "unloaded_driver" else ""
-    return f"{name}{f' ({makers})' if makers else ''}{was}"
+    return f"{culprit_words(verdict)}{f' ({maker})' if culprit['vendor'] else ''}{was}"
+
+
+def culprit_words(verdict: Mapping[str, Json]) -> str | None:
+    """Who is blamed, with "perhaps" where that is not sure; None where nobody is."""
+    culprit = verdict.get("culprit")
+    if not culprit:
+        return None
+    name = text(culprit.get("file") or culprit.get("module"))
+    return f"perhaps {name}" if verdict.get("confidence") == "low" else name
 
 
 def _process(report: Document) -> str:
     process, thread = report["process"] or {}, report["thread"] or {}
-    if "absent" in process:
+    if is_absent(process):
         return text(process)
     if plain(process.get("name")) is None and plain(process.get("pid")) is None:
         return text(process.get("name"))
     shown = f"{text(process.get('name'))} (pid {text(process.get('pid'))})"
+    if _is_idle(report, thread):
+        return f"{shown}, the idle thread of processor {text(report['processor.number'])}"
     if plain(process.get("attached")):
         shown += ", attached by a thread of another process"
     if plain(thread.get("tid")) is not None:
         shown += f", thread {text(thread['tid'])}"
-    start = plain(thread.get("start"))
-    return f"{shown}, which began at {_place(report, start)}" if start else shown
+    start = _start(thread)
+    return f"{shown}, which began at {code_place(start, _bits(report))}" if start else shown
 
 
-def _place(report: Document, place: JsonObject) -> str:
-    if place.get("module"):
-        return f"{text(place['module'])}+{text(place['offset'])}"
-    return address(place["address"], report["file.bits"] or 64)
+def _is_idle(report: Document, thread: JsonObject) -> bool:
+    # Idle threads belong to no list of processes: their CLIENT_ID is zero, whatever process their memory is in.
+    idle = plain(report["processor.idle_thread"])
+    return idle is not None and idle == thread.get("address")
+
+
+def _start(thread: JsonObject) -> JsonObject | None:
+    """Where the thread began, by its kernel's or, failing that, its program's start address."""
+    places = (plain(thread.get(name)) for name in ("start", "win32_start"))
+    return next((place for place in places if place), None)
 
 
 def _where(report: Document) -> str:
-    frames = report["stack"] or []
-    shown = frame_place(report, frames[0]) if frames else "the program counter is not in this dump"
+    shown = _place(report)
     number = plain(report["processor.number"])
     if number is not None:
         shown += f", processor {number}"
-    return shown + _irql(report["crash.irql"])
+    return shown + _irql(report)
+
+
+def _place(report: Document) -> str:
+    frames = plain(report["stack"]) or []
+    named = _named_place(report)
+    if not frames:
+        return named or "the program counter is not in this dump"
+    innermost = frame_place(report, frames[0])
+    if _failed_there(report):
+        return innermost
+    if named:
+        return named
+    if len(frames) > 1 and frames[0].get("module") == _kernel(report):
+        return f"called the bug check from {frame_place(report, frames[1])}"
+    return innermost
+
+
+def _failed_there(report: Document) -> bool:
+    """Whether the innermost frame is the code that failed, rather than KeBugCheckEx."""
+    return bool(plain(report["dispatch"])) or report["registers.source"] == "crash"
+
+
+def _named_place(report: Document) -> str | None:
+    """The instruction that a parameter of the bug check points to."""
+    for parameter in report["bug_check.parameters"] or ():
+        value = plain(parameter.get("value"))
+        if parameter.get("kind") == "address-code" and value and int(value, 16):
+            return text(parameter["decoded"]) if plain(parameter.get("decoded")) else address(value, _bits(report))
+    return None
+
+
+def _kernel(report: Document) -> str | None:
+    modules = plain(report["modules"])
+    return modules[0]["name"] if modules else None
 
 
 def frame_place(report: Document, frame: JsonObject) -> str:
     """Where a frame is: `nt+0x3f5a80`, `<Unloaded_x>+0x10`, or the address."""
-    if frame.get("symbol"):
-        return text(frame["symbol"])
-    if frame.get("module"):
-        return f"{text(frame['module'])}+{text(frame['offset'])}"
-    if frame.get("unloaded_module"):
-        return f"<Unloaded_{text(frame['unloaded_module'])}>+{text(frame['offset'])}"
-    return address(frame["pc"], report["file.bits"] or 64)
+    return text(frame["symbol"]) if frame.get("symbol") else code_place(frame, _bits(report))
 
 
-def _irql(irql: Json) -> str:
-    if plain(irql) is None:
+def _irql(report: Document) -> str:
+    irql, name = plain(report["crash.irql"]), plain(report["crash.irql_name"])
+    if irql is None:
         return ""
-    name = _IRQL_NAMES.get(irql)
-    return f", IRQL {irql} ({name})" if name else f", IRQL {irql}"
+    return f", IRQL {irql} ({text(name)})" if name else f", IRQL {irql}"
 
 
 def _when(report: Document) -> str:
@@ -144,12 +195,22 @@ def _when(report: Document) -> str:
 
 def _machine(report: Document) -> str:
     system: JsonObject = report["system"] or {}
-    build = text(system.get("service_build") or system.get("build"))
-    parts = [_windows(system), f"build {build} {text(system.get('machine'))}"]
+    parts = [_windows(system), f"build {_build(system)} {text(system.get('machine'))}"]
     count = plain(system.get("processors"))
     if count is not None:
-        parts.append(f"{count} processor{'s' if count != 1 else ''}")
+        parts.append(counted(count, "processor"))
     return ", ".join(parts + _hardware(report, system))
+
+
+def _build(system: JsonObject) -> str:
+    kernel, service = plain(system.get("build")), system.get("service_build")
+    if service is None or service == kernel:
+        return text(system.get("build"))
+    if kernel is None:
+        return text(service)
+    if release_build(kernel, service) is not None:
+        return f"{text(service)} (kernel {kernel})"
+    return f"{kernel} ({text(service)} by its event trace)"
 
 
 def _windows(system: JsonObject) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from smalldump.knowledge.flags import wait_reason_name
 from smalldump.knowledge.windows import Release, edition, product_type_name, release, suite_names
+from smalldump.layout.blobs import BlobTag
 from smalldump.layout.dump import Attributes
 from smalldump.model import Absent, PhysicalMemory, Process, Processor, Snapshot, Thread
 from smalldump.model.absent import present
@@ -13,9 +15,6 @@ from smalldump.report.values import Json, JsonObject, absent, address, code, fac
 __all__ = ["machine_sections"]
 
 _CLIENT, _SERVER = 1, 3
-_SMBIOS = "bc5c008f-1e3a-44d7-988d-86f6884c6758"
-_EVENT_TRACE = "2b88b710-1c93-4f7c-b06c-655ecc50decc"
-_CPU_REGISTRY = "6c7ac389-4313-47dc-9f34-a8800a0fb56c"
 _KTHREAD_STATES = (
     "initialized",
     "ready",
@@ -44,11 +43,12 @@ def machine_sections(machine: Snapshot, blobs: Mapping[str, JsonObject]) -> Json
 def _system(machine: Snapshot, blobs: Mapping[str, JsonObject]) -> JsonObject:
     system = machine.system
     build, product, suites = present(system.build), present(system.product_type), present(system.suite_mask)
-    known = _release(build, product)
+    service_build = blobs.get(BlobTag.EVENT_TRACE, {}).get("build")
+    known = _release(build, product, service_build)
     written: JsonObject = {
         "machine": system.machine.name,
         "build": fact(system.build),
-        "service_build": blobs.get(_EVENT_TRACE, {}).get("build"),
+        "service_build": service_build,
         "build_lab": fact(machine.build_lab),
         "windows": None if known is None else known.name,
         "version": None if known is None else known.version or None,
@@ -62,14 +62,14 @@ def _system(machine: Snapshot, blobs: Mapping[str, JsonObject]) -> JsonObject:
     }
     if system.pae is not Absent.NOT_APPLICABLE:
         written["pae"] = fact(system.pae)
-    return written | _maker(blobs.get(_SMBIOS, {}))
+    return written | _maker(blobs.get(BlobTag.SMBIOS, {}))
 
 
-def _release(build: int | None, product: int | None) -> Release | None:
+def _release(build: int | None, product: int | None, service_build: int | None) -> Release | None:
     if build is None:
         return None
     if product is not None:
-        return release(build, product)
+        return release(build, product, service_build)
     client, server = release(build, _CLIENT), release(build, _SERVER)
     if client is None or server is None or client.name == server.name:
         return client and Release(client.name, "")
@@ -82,12 +82,37 @@ def _edition(build: int | None, product: int | None, suites: int | None) -> Json
     return edition(build, product, suites)
 
 
+# What makers of mainboards leave in the tables where the maker of the machine should have written.
+_PLACEHOLDERS = frozenset(
+    {
+        "default string",
+        "n/a",
+        "none",
+        "not applicable",
+        "not specified",
+        "o.e.m.",
+        "oem",
+        "system manufacturer",
+        "system product name",
+        "system version",
+        "to be filled by o.e.m.",
+        "unknown",
+    }
+)
+
+
 def _maker(tables: JsonObject) -> JsonObject:
-    system, bios = tables.get("system") or {}, tables.get("bios") or {}
-    found = {"vendor": system.get("vendor"), "product": system.get("product")}
+    # Without a name of its own the machine goes by its mainboard's.
+    system, board, bios = (tables.get(name) or {} for name in ("system", "board", "bios"))
+    found = {name: _named(system.get(name)) or _named(board.get(name)) for name in ("vendor", "product")}
     if bios.get("version"):
         found["bios"] = f"{bios['version']} of {bios['date']}" if bios.get("date") else bios["version"]
     return {name: value for name, value in found.items() if value}
+
+
+def _named(value: Json) -> str | None:
+    name = value.strip() if isinstance(value, str) else ""
+    return name if name and name.lower() not in _PLACEHOLDERS else None
 
 
 def _header(machine: Snapshot) -> Json:
@@ -152,7 +177,7 @@ def _processor(processor: Processor, blobs: Mapping[str, JsonObject]) -> JsonObj
         "dpc_active": fact(processor.dpc_active),
         "dpc_stack": fact(processor.dpc_stack, _pointer),
         "isr_stack": fact(processor.isr_stack, _pointer),
-        "name": blobs.get(_CPU_REGISTRY, {}).get("name"),
+        "name": blobs.get(BlobTag.CPU_REGISTRY, {}).get("name"),
     } | ({"control": absent(control)} if isinstance(control, Absent) else words(control))
 
 
@@ -189,6 +214,7 @@ def _thread(machine: Snapshot, thread: Thread) -> JsonObject:
         "trap_frame": fact(thread.trap_frame, _pointer),
         "state": fact(thread.state, _state_name),
         "wait_reason": fact(thread.wait_reason),
+        "wait_reason_name": fact(thread.wait_reason, wait_reason_name),
         "priority": fact(thread.priority),
     }
 
@@ -199,6 +225,11 @@ def _state_name(state: int) -> str:
 
 def _code_place(machine: Snapshot, value: int) -> JsonObject:
     module = machine.modules.at(value)
-    if module is None:
-        return {"address": address(value), "module": None, "offset": None}
-    return {"address": address(value), "module": module.name, "offset": address(value - module.base)}
+    unloaded = machine.unloaded_at(value) if module is None else None
+    owner = module or unloaded
+    place: JsonObject = {
+        "address": address(value),
+        "module": module.name if module else None,
+        "offset": None if owner is None else address(value - owner.base),
+    }
+    return place | {"unloaded_module": unloaded.name} if unloaded else place

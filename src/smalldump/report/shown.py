@@ -7,12 +7,12 @@ from textwrap import wrap
 from typing import Any
 
 from smalldump.addresses import format_address
-from smalldump.report.escape import escape
+from smalldump.escape import escape
 from smalldump.report.values import Json, JsonObject
 
 __all__ = [
-    "LABEL_WIDTH",
     "address",
+    "counted",
     "field_lines",
     "is_absent",
     "labelled",
@@ -26,13 +26,14 @@ __all__ = [
 _ABSENT_WORDS = {
     "not_captured": "not in this dump",
     "paged_out": "was paged out",
-    "corrupt": "damaged",
+    "corrupt": "lost or damaged",
     "not_applicable": "does not exist here",
     "no_symbols": "needs symbols",
     "unsupported": "layout not known for this build",
     "private": "left out; see --private",
 }
-LABEL_WIDTH = 10
+_LABEL_WIDTH = 10
+_PROSE_WIDTH = 100  # longer lines are hard to read, however wide the screen
 
 
 def is_absent(value: Json) -> bool:
@@ -79,27 +80,38 @@ def moment(value: Json) -> str:
 
 
 def uptime(seconds: Json) -> str:
-    """A time since boot: `3.7 s`, `6 h 37 min`, `29 days 22 h`."""
+    """A time since boot: `3.7 s`, `1 min 51 s`, `6 h 37 min`, `2 h`, `29 days 22 h`."""
     if not isinstance(seconds, int | float):
         return text(seconds)
-    if seconds < 120:
+    if seconds < 60:
         return f"{seconds:.1f} s"
     minutes = int(seconds // 60)
     hours, days = minutes // 60, minutes // 1440
     if days >= 2:
-        return f"{days} days {hours % 24} h"
-    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min {int(seconds) % 60} s"
+        return _in_two(days, "days", hours % 24, "h")
+    return _in_two(hours, "h", minutes % 60, "min") if hours else _in_two(minutes, "min", int(seconds) % 60, "s")
+
+
+def _in_two(many: int, unit: str, few: int, smaller: str) -> str:
+    return f"{many} {unit} {few} {smaller}" if few else f"{many} {unit}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things: `no frames`, `1 frame`, `1,024 frames`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}" if number else f"no {noun}s"
 
 
 def labelled(label: str, value: str, width: int) -> list[str]:
-    """A label and its text, wrapped beside it."""
-    return paragraph(value, width, first=f"{label:<{LABEL_WIDTH}}", rest=" " * LABEL_WIDTH)
+    """A label and its text, wrapped beside it; a bullet's text beside the bullet."""
+    hang = "  " if value.startswith("- ") else ""
+    return paragraph(value, width, first=f"{label:<{_LABEL_WIDTH}}", rest=" " * _LABEL_WIDTH + hang)
 
 
 def paragraph(value: str, width: int, first: str = "", rest: str | None = None) -> list[str]:
-    """Text broken into lines of at most `width` characters, which begin with `first`, then with `rest`."""
+    """Text broken into lines of at most `width` and 100 characters, which begin with `first`, then with `rest`."""
     indent = first if rest is None else rest
-    lines = wrap(value, max(width, len(first) + 20), initial_indent=first, subsequent_indent=indent)
+    room = max(min(width, _PROSE_WIDTH), len(first) + 20)
+    lines = wrap(value, room, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False)
     return lines or [first.rstrip()]
 
 

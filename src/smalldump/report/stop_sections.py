@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from smalldump.analysis import Analysis
 from smalldump.analysis.parameters import Parameter
+from smalldump.knowledge.catalog import is_driver_defined
+from smalldump.knowledge.flags import irql_name
 from smalldump.model import Absent, Snapshot
 from smalldump.report.values import Json, JsonObject, absent, address, code, fact, moment
 
@@ -32,7 +34,7 @@ def _bug_check(machine: Snapshot, analysis: Analysis) -> Json:
 
 
 def _unknown(stored_code: int) -> str:
-    if stored_code & 0x20000000:
+    if is_driver_defined(stored_code):
         return "Not a stop code of Windows: a driver raised it with a code of its own."
     return "Not a documented stop code."
 
@@ -49,10 +51,12 @@ def _parameter(parameter: Parameter) -> JsonObject:
 def _crash(machine: Snapshot) -> JsonObject:
     dump, processor = machine.dump, machine.processor
     irql = processor if isinstance(processor, Absent) else processor.irql
+    level: JsonObject = {"irql": fact(irql)}
+    if not isinstance(irql, Absent):
+        level["irql_name"] = irql_name(irql, machine.machine.name.lower())
     if isinstance(dump, Absent):
-        return {"irql": fact(irql)}
+        return level
     return {
         "time_utc": fact(dump.time, moment),
         "uptime_s": fact(dump.uptime, lambda uptime: round(uptime.total_seconds(), 3)),
-        "irql": fact(irql),
-    }
+    } | level

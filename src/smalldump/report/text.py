@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from smalldump.escape import shortened
 from smalldump.report.columns import columns
 from smalldump.report.document import Document
 from smalldump.report.first_screen import first_screen, headline
-from smalldump.report.shown import is_absent, paragraph, text
+from smalldump.report.shown import counted, is_absent, paragraph, plain, text
 from smalldump.report.text_sections import SECTIONS, module_rows, render_section, stack_lines
 from smalldump.report.values import JsonObject
 
@@ -23,10 +24,12 @@ _TITLES = {
     "process": "Process and thread",
     "processor": "Processor",
     "debugger-data": "Debugger data block",
+    "memory": "Memory counters",
     "pages": "Memory beyond the fixed sections",
     "blobs": "Secondary data",
 }
 _SHORT_MODULES = 12
+_WIDEST, _LONGEST_PATH = 100, 50
 
 
 def render(report: Document, *, width: int = 100, verbose: bool = False) -> str:
@@ -63,24 +66,55 @@ def _brief(report: Document, width: int) -> list[str]:
 
 
 def _stack_brief(report: Document, width: int) -> list[str]:
-    before = len(report["dispatch"] or ())
-    title = f"Stack: {before} frames of the dispatch side (-v shows them), then the crash side" if before else "Stack"
+    before = len(plain(report["dispatch"]) or ())
+    hidden = f"Stack: {counted(before, 'frame')} of the dispatch side (-v shows them), then the crash side"
+    title = hidden if before else "Stack"
     return [*paragraph(title, width), *("  " + line for line in stack_lines(report, "stack", width - 2))]
 
 
 def _third_party(report: Document, width: int) -> list[str]:
-    modules: Sequence[JsonObject] = report["modules"] or ()
+    modules: Sequence[JsonObject] = plain(report["modules"]) or ()
     others = [module for module in modules if module.get("vendor") != "Microsoft"]
-    unloaded = report["unloaded_modules"]
-    gone = 0 if unloaded is None or is_absent(unloaded) else len(unloaded)
-    head = (
-        f"{len(modules)} modules loaded, {len(others)} of them not known as parts of Windows; {gone} unloaded drivers"
-    )
+    head = f"{_loaded(report, len(others))}; {_gone(report)}"
     if not others:
         return paragraph(head, width)
-    rows = [row[2:] for row in module_rows(report, others[:_SHORT_MODULES])]
+    rows = [_short(row) for row in module_rows(report, _most_telling(report, others)[:_SHORT_MODULES])]
     more = [f"  and {len(others) - _SHORT_MODULES} more (-v)"] if len(others) > _SHORT_MODULES else []
-    return [*paragraph(head, width), *("  " + line for line in columns(rows, width=width - 2)), *more]
+    room = min(width, _WIDEST) - len("  ")
+    return [*paragraph(head, width), *("  " + line for line in columns(rows, width=room, fixed=(1,))), *more]
+
+
+def _short(row: Sequence[str]) -> list[str]:
+    # The path says something about drivers of unknown make only.
+    _start, _end, name, stamp, maker, path = row
+    return [name, stamp, maker or shortened(path, _LONGEST_PATH)]
+
+
+def _loaded(report: Document, others: int) -> str:
+    modules = report["modules"]
+    if modules is None or is_absent(modules):
+        return f"loaded modules: {text(modules)}"
+    known = "all of them parts of Windows" if not others else f"{others:,} of them not known as parts of Windows"
+    return f"{counted(len(modules), 'module')} loaded" + (f", {known}" if modules else "")
+
+
+def _gone(report: Document) -> str:
+    unloaded = report["unloaded_modules"]
+    if unloaded is None or is_absent(unloaded):
+        return f"unloaded drivers: {text(unloaded)}"
+    return counted(len(unloaded), "unloaded driver")
+
+
+def _most_telling(report: Document, modules: Sequence[JsonObject]) -> list[JsonObject]:
+    """Drivers on the stack first, as they come there, then the newest; those without a date last."""
+    frames = (*(plain(report["stack"]) or ()), *(plain(report["dispatch"]) or ()))
+    depth = {name: at for at, name in reversed(list(enumerate(frame.get("module") for frame in frames)))}
+
+    def rank(module: JsonObject) -> tuple[int, int]:
+        dated = module.get("timestamp_kind") == "link time"
+        return depth.get(module["name"], len(frames)), -int(module["timestamp"], 16) if dated else 0
+
+    return sorted(modules, key=rank)
 
 
 def _bullets(title: str, items: Sequence[str], width: int) -> list[str]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
-from smalldump.report.columns import columns
+from smalldump.knowledge.drivers import made_by
+from smalldump.report.columns import columns, shorten, width_of
 from smalldump.report.document import Document
 from smalldump.report.first_screen import frame_place
-from smalldump.report.shown import address, field_lines, is_absent, moment, paragraph, plain, text, uptime
+from smalldump.report.labels import label, microsoft_name, value_words
+from smalldump.report.shown import address, counted, field_lines, is_absent, paragraph, plain, text, uptime
 from smalldump.report.values import Json, JsonObject
+from smalldump.unwind import WalkEnd
 
 __all__ = ["SECTIONS", "module_rows", "render_section", "stack_lines"]
 
 _CONTEXT_TITLES = {"crash": "Of the code that failed", "prcb": "Of the PRCB", "header": "In the dump header"}
 _NO_REGISTERS = ("found_in", "address", "source")
+_GRID_WIDTH = 100
 _WIDE_REGISTERS = ("xmm", "st", "v")
 
 
@@ -31,31 +35,25 @@ def _bits(report: Document) -> int:
     return report["file.bits"] or 64
 
 
+def _fields(report: Document, fields: JsonObject, width: int, name: Callable[[str], str] = label) -> list[str]:
+    bits = _bits(report)
+    words = {key: value_words(key, value, bits) for key, value in fields.items()}
+    return field_lines(words, {key: name(key) for key in words}, width)
+
+
 def _header(report: Document, width: int) -> list[str]:
-    fields = dict(report["header"] or {})
-    for name in ("physical_memory", "exception"):
-        fields[name] = _flat(fields.get(name))
+    fields = dict(plain(report["header"]) or {})
     crash: JsonObject = report["crash"] or {}
-    fields |= {"time": moment(crash.get("time_utc")), "uptime": uptime(crash.get("uptime_s"))}
+    fields |= {"time_utc": crash.get("time_utc"), "uptime": uptime(crash.get("uptime_s"))}
     system: JsonObject = report["system"] or {}
     fields |= {name: value for name, value in system.items() if name not in ("vendor", "product", "bios")}
-    return field_lines(fields, {name: name for name in fields}, width)
-
-
-def _flat(value: Json) -> str:
-    if not isinstance(value, dict) or is_absent(value):
-        return text(value)
-    return ", ".join(f"{name} {_flat_item(item)}" for name, item in value.items())
-
-
-def _flat_item(value: Json) -> str:
-    if isinstance(value, list):
-        return " ".join(f"[{_flat(item)}]" for item in value)
-    return _flat(value) if isinstance(value, dict) else text(value)
+    return _fields(report, fields, width)
 
 
 def _bug_check(report: Document, width: int) -> list[str]:
     stop: JsonObject = report["bug_check"] or {}
+    if is_absent(stop):
+        return [f"bug check: {text(stop)}"]
     lines = [text(line) for line in stop.get("stop_text", ())] + [""]
     lines += paragraph(text(stop.get("summary")), width)
     if stop.get("subcode"):
@@ -70,7 +68,10 @@ def _bug_check(report: Document, width: int) -> list[str]:
         ]
         for number, each in enumerate(stop.get("parameters", ()), 1)
     ]
-    lines += columns(rows, headers=["P", "value", "meaning", "decoded", "kind"], width=width)
+    headers = ["P", "value", "meaning", "decoded", "kind"]
+    lines += columns(rows, headers=headers, width=width, fixed=(0, 1), wrapped=(2, 3))
+    if plain(report["broken_driver"]):
+        lines += ["", *paragraph(f"Windows itself blames: {text(report['broken_driver'])}", width)]
     if stop.get("url"):
         lines += ["", text(stop["url"])]
     return lines
@@ -98,25 +99,41 @@ def _register_lines(context: JsonObject, width: int) -> list[str]:
 
 def _grid(values: Sequence[tuple[str, str]], digits: int, width: int) -> list[str]:
     cells = [f"{name:>8}={value[2:]:0>{digits}}" for name, value in values]
-    per_line = max((width - 2) // (digits + 10), 1)
+    per_line = max((min(width, _GRID_WIDTH) - 2) // (digits + 10), 1)
     return ["  " + " ".join(cells[at : at + per_line]).rstrip() for at in range(0, len(cells), per_line)]
 
 
 def stack_lines(report: Document, name: str, width: int) -> list[str]:
-    """The frames of `stack` or `dispatch`, innermost first, as WinDbg's `k` with the trust beside."""
+    """The frames of `stack` or `dispatch`, innermost first, as WinDbg's `k` with the trust beside.
+
+    A narrow screen leaves out the addresses, which the call sites say again.
+    """
     bits = _bits(report)
     rows = [
         [
             f"{number:02x}",
             address(frame["sp"], bits),
             _return_address(frame, bits),
-            frame_place(report, frame),
+            shorten(frame_place(report, frame), max(width - _BESIDE_CALL_SITE, _LEAST_CALL_SITE)),
             frame["trust"],
         ]
-        for number, frame in enumerate(report[name] or ())
+        for number, frame in enumerate(plain(report[name]) or ())
     ]
-    headers = ["#", "Child-SP", "RetAddr", "Call Site", "trust"]
-    return columns(rows, headers=headers, width=width, fixed=(0, 1, 2)) if rows else ["no frames"]
+    if not rows:
+        return [text(report[name], "") or "no frames"]
+    table = [_STACK_HEADERS, *rows]
+    shown = next((each for each in _STACK_COLUMNS if _wide(table, each) <= width), _STACK_COLUMNS[-1])
+    cells = [[row[at] for at in shown] for row in table]
+    return columns(cells[1:], headers=cells[0], width=width, fixed=range(len(shown)))
+
+
+_STACK_HEADERS = ["#", "Child-SP", "RetAddr", "Call Site", "trust"]
+_STACK_COLUMNS = ((0, 1, 2, 3, 4), (0, 1, 3, 4), (0, 3, 4))
+_BESIDE_CALL_SITE, _LEAST_CALL_SITE = 60, 20
+
+
+def _wide(table: Sequence[Sequence[str]], shown: Sequence[int]) -> int:
+    return sum(max(width_of(row[at]) for row in table) + 2 for at in shown) - 2
 
 
 def _return_address(frame: JsonObject, bits: int) -> str:
@@ -125,12 +142,20 @@ def _return_address(frame: JsonObject, bits: int) -> str:
 
 def _stack(report: Document, width: int) -> list[str]:
     lines = _window_line(report, width)
-    if report["dispatch"]:
-        lines += ["", "What ran because of the failure (dispatch):", *stack_lines(report, "dispatch", width)]
+    if plain(report["dispatch"]):
+        title = paragraph("What ran because of the failure (dispatch):", width)
+        lines += ["", *title, *stack_lines(report, "dispatch", width)]
         frame = report["trap_frame"]
         lines += ["", f"TrapFrame @ {address(frame, _bits(report))}" if frame else "Context of the failure:"]
-    lines += ["", "What failed (crash):", *stack_lines(report, "stack", width), f"end: {text(report['stack_end'])}"]
-    return lines
+    lines += ["", "What failed (crash):", *stack_lines(report, "stack", width), ""]
+    return [*lines, *paragraph(f"The walk ended: {_end(report)}.", width)]
+
+
+def _end(report: Document) -> str:
+    try:
+        return WalkEnd(report["stack_end"]).words
+    except ValueError:
+        return text(report["stack_end"])
 
 
 def _window_line(report: Document, width: int) -> list[str]:
@@ -146,7 +171,7 @@ def _window_line(report: Document, width: int) -> list[str]:
 
 
 def module_rows(report: Document, modules: Sequence[JsonObject]) -> list[list[str]]:
-    """Rows for modules: start, end, name, time stamp, vendor and product."""
+    """Rows for modules: start, end, name, time stamp, maker and product, path."""
     bits = _bits(report)
     return [
         [
@@ -162,7 +187,9 @@ def module_rows(report: Document, modules: Sequence[JsonObject]) -> list[list[st
 
 
 def _maker(module: JsonObject) -> str:
-    return " ".join(text(each) for each in (module.get("vendor"), module.get("product") or module.get("role")) if each)
+    if not module.get("vendor"):
+        return ""
+    return made_by(text(module["vendor"]), text(module.get("product") or module.get("role"), "").replace("_", " "))
 
 
 def _stamp(module: JsonObject) -> str:
@@ -178,8 +205,11 @@ def _date_of_stamp(stamp: int) -> str:
 
 
 def _modules(report: Document, width: int) -> list[str]:
+    modules = report["modules"]
+    if modules is None or is_absent(modules):
+        return [f"loaded modules: {text(modules)}"]
     headers = ["start", "end", "name", "time stamp", "maker", "path"]
-    return columns(module_rows(report, report["modules"] or ()), headers=headers, width=width, fixed=(0, 1))
+    return columns(module_rows(report, modules), headers=headers, width=width, fixed=(0, 1))
 
 
 def _unloaded(report: Document, width: int) -> list[str]:
@@ -197,26 +227,33 @@ def _unloaded(report: Document, width: int) -> list[str]:
     return columns(rows, headers=["start", "end", "name"], width=width) if rows else ["none"]
 
 
-def _named_fields(name: str) -> Callable[[Document, int], list[str]]:
+def _named_fields(key: str, title: str, name: Callable[[str], str] = label) -> Callable[[Document, int], list[str]]:
     def section(report: Document, width: int) -> list[str]:
-        fields = report[name]
+        fields = report[key]
         if fields is None or is_absent(fields):
-            return [f"{name}: {text(fields)}"]
-        flat = {key: _flat(value) if isinstance(value, dict) else value for key, value in fields.items()}
-        return field_lines(flat, {key: key for key in flat}, width)
+            return [f"{title}: {text(fields)}"]
+        return _fields(report, fields, width, name)
 
     return section
 
 
 def _process(report: Document, width: int) -> list[str]:
-    return [*_named_fields("process")(report, width), "", "thread:", *_named_fields("thread")(report, width)]
+    lines = [*_named_fields("process", "process")(report, width), "", "thread:"]
+    thread = plain(report["thread"])
+    if thread is None:
+        return [*lines, f"  {text(report['thread'])}"]
+    fields = {name: value for name, value in thread.items() if name != "wait_reason_name"}
+    if plain(thread.get("wait_reason_name")):
+        fields["wait_reason"] = f"{thread['wait_reason']} ({thread['wait_reason_name']})"
+    return [*lines, *_fields(report, fields, width)]
 
 
 def _pages(report: Document, width: int) -> list[str]:
-    pages: JsonObject = report["pages"] or {}
-    lines = [f"{pages.get('blocks', 0):,} data blocks, {pages.get('bytes', 0):,} bytes"]
-    lines += [f"asked for by {text(each['component'])}: {each['ranges']} ranges" for each in pages.get("requests", ())]
-    lines.append(f"data page: {_flat(pages.get('data_page'))}")
+    pages: JsonObject = plain(report["pages"]) or {}
+    lines = [_held(pages)]
+    for each in plain(pages.get("requests")) or ():
+        lines += paragraph(f"asked for by {text(each['component'])}: {counted(each['ranges'], 'range')}", width)
+    lines.append(f"data page: {value_words('data_page', pages.get('data_page'), _bits(report))}")
     rows = [
         [
             address(block["address"], _bits(report)),
@@ -224,38 +261,46 @@ def _pages(report: Document, width: int) -> list[str]:
             f"{block['offset']}",
             text(block.get("components"), ""),
         ]
-        for block in pages.get("list", ())
+        for block in plain(pages.get("list")) or ()
     ]
     return lines + (
         ["", *columns(rows, headers=["address", "size", "offset", "asked for by"], width=width)] if rows else []
     )
 
 
+def _held(pages: JsonObject) -> str:
+    blocks, size = pages.get("blocks", 0), pages.get("bytes", 0)
+    if is_absent(blocks) or is_absent(size):
+        return f"data blocks: {text(blocks)}"
+    return f"{counted(blocks, 'data block')}, {counted(size, 'byte')}"
+
+
 def _blobs(report: Document, width: int) -> list[str]:
+    blobs = report["blobs"]
+    if is_absent(blobs):
+        return [f"secondary data: {text(blobs)}"]
     lines = []
-    for blob in report["blobs"] or ():
+    for blob in blobs or ():
         lines.append(f"{blob['guid']}  {blob['size']:>9,} bytes  {text(blob['name'], 'unknown')}")
-        lines += list(_tree(blob["decoded"], width, 1)) if "decoded" in blob else []
+        lines += list(_tree(blob["decoded"], width, "    ")) if "decoded" in blob else []
     return lines or ["no secondary data"]
 
 
-def _tree(value: Mapping[str, Json], width: int, depth: int) -> Iterator[str]:
-    indent = "  " * (depth + 1)
+def _tree(value: Mapping[str, Json], width: int, indent: str) -> Iterator[str]:
     for name, item in value.items():
         if isinstance(item, dict) and not is_absent(item):
-            yield f"{indent}{text(name)}:"
-            yield from _tree(item, width, depth + 1)
+            yield f"{indent}{label(name)}:"
+            yield from _tree(item, width, indent + "  ")
         elif isinstance(item, list):
-            yield from _list(name, item, width, depth)
+            yield from _list(name, item, width, indent)
         else:
-            yield from paragraph(f"{text(name)}: {text(item)}", width, indent, indent + "  ")
+            yield from paragraph(f"{label(name)}: {value_words(name, item, 64)}", width, indent, indent + "  ")
 
 
-def _list(name: str, items: Sequence[Json], width: int, depth: int) -> Iterator[str]:
-    indent = "  " * (depth + 1)
-    yield f"{indent}{text(name)}: {'none' if not items else ''}".rstrip()
+def _list(name: str, items: Sequence[Json], width: int, indent: str) -> Iterator[str]:
+    yield f"{indent}{label(name)}: {'none' if not items else ''}".rstrip()
     for item in items:
-        yield from paragraph(f"- {_flat_item(item)}", width, indent + "  ", indent + "    ")
+        yield from paragraph(f"- {value_words(name, item, 64)}", width, indent + "  ", indent + "    ")
 
 
 _SECTIONS: dict[str, Callable[[Document, int], list[str]]] = {
@@ -266,8 +311,9 @@ _SECTIONS: dict[str, Callable[[Document, int], list[str]]] = {
     "modules": _modules,
     "unloaded": _unloaded,
     "process": _process,
-    "processor": _named_fields("processor"),
-    "debugger-data": _named_fields("debugger_data"),
+    "processor": _named_fields("processor", "processor"),
+    "debugger-data": _named_fields("debugger_data", "debugger data block", microsoft_name),
+    "memory": _named_fields("mm", "memory counters", microsoft_name),
     "pages": _pages,
     "blobs": _blobs,
 }

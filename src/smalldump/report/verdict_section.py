@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from smalldump.analysis.verdict import Culprit, Verdict
+from smalldump.analysis.culprit import Culprit
+from smalldump.analysis.verdict import Verdict
 from smalldump.report.values import Json, JsonObject
 
 __all__ = ["verdict_section"]

@@ -23,6 +23,7 @@ _INSTRUCTION_PARAMETER = {0x50: 3, 0x0A: 4, 0xD1: 4, 0x1E: 2, 0xCE: 3, 0xD5: 3, 
 
 _KERNEL_CS = {X64: 0x10, X86: 0x08}
 _KERNEL_SS = (0, 0x18)
+_SEARCHED = 0x20000  # bytes of stack; kernel stacks are no longer than 0x12000
 
 
 def prcb_registers(reader: StructureReader, memory: AddressSpace) -> Registers | Absent:
@@ -35,11 +36,21 @@ def prcb_registers(reader: StructureReader, memory: AddressSpace) -> Registers |
         return Absent.UNSUPPORTED
     if reader.offsets.offset("KPRCB", "frozen") is None:
         return _processor_state(reader)
-    address = reader.pointer("frozen")
-    if isinstance(address, Absent) or not address:
+    address = _frozen_context(reader, memory)
+    if not address:
         return Absent.NOT_CAPTURED
     data = memory.try_read(address, CONTEXT_SIZES[machine])
     return Absent.NOT_CAPTURED if data is None else context_registers(machine, data, "PRCB.Context", address)
+
+
+def _frozen_context(reader: StructureReader, memory: AddressSpace) -> int | None:
+    # A shortened KPRCB ends before the pointer, which then has a data block of its own.
+    address, offset = reader.pointer("frozen"), reader.offsets.offset("KPRCB", "frozen")
+    if not isinstance(address, Absent):
+        return address
+    if offset is None or isinstance(reader.structure.address, Absent):
+        return None
+    return memory.word(reader.structure.address + offset, reader.machine.pointer)
 
 
 def _processor_state(reader: StructureReader) -> Registers | Absent:
@@ -97,7 +108,7 @@ def _trap_frames_at(machine: Machine, stack: StackWindow, instruction: int) -> I
     kind, place = (
         (KtrapFrameX64, KtrapFrameX64.rip.offset) if machine is X64 else (KtrapFrameX86, KtrapFrameX86.eip.offset)
     )
-    data, wanted = bytes(stack.data), instruction.to_bytes(machine.pointer, "little")
+    data, wanted = bytes(stack.data[:_SEARCHED]), instruction.to_bytes(machine.pointer, "little")
     found = data.find(wanted)
     while found >= 0:
         start = found - place

@@ -16,10 +16,20 @@ from smalldump.model.absent import Absent
 from smalldump.model.records import Module, UnloadedModule
 from smalldump.sources.triage_file import TriageFile
 
-__all__ = ["DRIVER_LIMIT", "broken_driver", "loaded_modules", "module_name", "unloaded_modules"]
+__all__ = [
+    "DRIVER_LIMIT",
+    "NAMES_LIMIT",
+    "broken_driver",
+    "driver_entries",
+    "loaded_modules",
+    "module_name",
+    "unloaded_modules",
+]
 
-DRIVER_LIMIT = 16_384
+DRIVER_LIMIT = 4096
 """Most driver entries that are read; dbgeng wrote up to 1,326, out of a looping list."""
+NAMES_LIMIT = 0x20000
+"""Most characters of all drivers' paths together; 1,213 drivers have 47,391."""
 
 _NAME_LIMIT = 24  # bytes of an unloaded driver's name
 _ODD = re.compile(r"[^A-Za-z0-9_]")
@@ -41,27 +51,33 @@ _UNLOADED32 = UnloadedDriver32.unpacker("length", "driver_name", "start_address"
 
 def loaded_modules(file: TriageFile) -> list[Module]:
     """The loaded drivers in load order, the kernel first; a repeated entry counts once (looping lists repeat)."""
-    entry = _ENTRY64 if file.bits == 64 else _ENTRY32
-    section = file.section("driver list")
-    if isinstance(section, Absent):
-        return []
-    whole = section[: min(len(section) // entry.size, DRIVER_LIMIT) * entry.size]
     modules: list[Module] = []
     seen: set[tuple[int, int]] = set()
     taken: set[str] = set()
-    for name_offset, base, size, checksum, timestamp in entry.iter_unpack(whole):
+    left = NAMES_LIMIT
+    for name_offset, base, size, checksum, timestamp in driver_entries(file):
         if not base or (base, size) in seen:
             continue
         seen.add((base, size))
-        path = file.string(name_offset)
-        if isinstance(path, Absent):
+        path = file.string(name_offset) if left else Absent.CORRUPT
+        if isinstance(path, Absent) or len(path) > left:
             path = f"Unknown_Module_{base:0{file.bits // 4}x}"  # what Microsoft's engine calls such a driver
+        left = max(left - len(path), 0)
         name = path.rpartition("\\")[2]
         shown = _distinct(module_name(name, kernel=not modules), base, taken, file.bits // 4)
         # The writer takes both from the PE header in memory, and writes zeros where that page was not there.
         header = (timestamp, checksum) if checksum or timestamp else (Absent.PAGED_OUT, Absent.PAGED_OUT)
         modules.append(Module(shown, name, path, base, size, *header))
     return modules
+
+
+def driver_entries(file: TriageFile) -> list[tuple[int, int, int, int, int]]:
+    """The driver entries that are in the file: name offset, base, size, checksum, time stamp."""
+    section = file.section("driver list")
+    if isinstance(section, Absent):
+        return []
+    entry = _ENTRY64 if file.bits == 64 else _ENTRY32
+    return list(entry.iter_unpack(section[: min(len(section) // entry.size, DRIVER_LIMIT) * entry.size]))
 
 
 def _distinct(name: str, base: int, taken: set[str], digits: int) -> str:
@@ -92,8 +108,10 @@ def unloaded_modules(file: TriageFile) -> tuple[UnloadedModule, ...] | Absent:
     section = file.section("unloaded drivers")
     wide = file.bits == 64
     prefix = 8 if wide else 4
-    if isinstance(section, Absent) or len(section) < prefix:
-        return Absent.NOT_CAPTURED
+    if isinstance(section, Absent):
+        return section
+    if len(section) < prefix:
+        return file.missing("unloaded drivers")
     count = min(int.from_bytes(section[:prefix], "little"), UNLOADED_SLOTS)
     entry = _UNLOADED64 if wide else _UNLOADED32
     slots = section[prefix:][: count * entry.size]
@@ -114,7 +132,9 @@ def broken_driver(file: TriageFile) -> str | Absent:
 
     The layout of its target is in no public source and in no file seen; other targets are Absent.UNSUPPORTED.
     """
-    offset = file.triage.broken_driver_offset if file.triage else 0
+    if file.triage is None or not file.machine.supported:
+        return Absent.CORRUPT if file.machine.supported else Absent.UNSUPPORTED
+    offset = file.triage.broken_driver_offset
     if not offset:
         return Absent.NOT_CAPTURED
     drivers = file.sections.get("driver list")

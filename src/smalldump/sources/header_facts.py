@@ -26,6 +26,7 @@ FIELD_NAMES = (
     "major_version",
     "minor_version",
     "kd_secondary_version",
+    "pae_enabled",
     "directory_table_base",
     "pfn_data_base",
     "ps_loaded_module_list",
@@ -41,6 +42,8 @@ FIELD_NAMES = (
     "mini_dump_fields",
     "required_dump_space",
     "boot_id",
+    "system_time",
+    "system_up_time",
 )
 """The header's plain fields, in the order in which debuggers print them."""
 
@@ -52,7 +55,6 @@ _LAST_WITH_SERVICE_PACKS = 7601
 
 def system_facts(file: TriageFile, machine: Machine) -> System:
     """The machine and its Windows, as far as the headers tell; the build string needs memory (see `build_lab`)."""
-    kernel_base = file.debugger_words.get("kern_base")
     return System(
         machine=machine,
         build=file.fact("minor_version"),
@@ -62,8 +64,15 @@ def system_facts(file: TriageFile, machine: Machine) -> System:
         service_pack=_service_pack(file),
         product_type=file.fact("product_type"),
         suite_mask=file.fact("suite_mask"),
-        kernel_base=Absent.NOT_CAPTURED if not kernel_base else kernel_base & machine.mask,
+        kernel_base=_kernel_base(file, machine),
     )
+
+
+def _kernel_base(file: TriageFile, machine: Machine) -> int | Absent:
+    if isinstance(file.debugger_data, Absent):
+        return file.debugger_data
+    base = file.debugger_words.get("kern_base")
+    return base & machine.mask if base else Absent.NOT_CAPTURED
 
 
 def _pae(file: TriageFile, machine: Machine) -> bool | Absent:
@@ -73,8 +82,8 @@ def _pae(file: TriageFile, machine: Machine) -> bool | Absent:
 
 def _service_pack(file: TriageFile) -> int | Absent:
     build = file.fact("minor_version")
-    if file.triage is None:
-        return Absent.NOT_CAPTURED
+    if file.triage is None or not file.machine.supported:
+        return Absent.CORRUPT if file.machine.supported else Absent.UNSUPPORTED
     if not isinstance(build, Absent) and build > _LAST_WITH_SERVICE_PACKS:
         return Absent.NOT_APPLICABLE
     return file.triage.service_pack_build >> 8 & 0xFF
@@ -122,6 +131,8 @@ def _writer(file: TriageFile) -> str | Absent:
 def _comment(file: TriageFile) -> str | Absent:
     raw = file.header.comment
     field = DumpHeader64.comment if file.bits == 64 else DumpHeader32.comment
+    if field.end > len(file.data):
+        return Absent.CORRUPT
     if is_fill(field, raw) or not raw.strip(b"\0"):
         return Absent.NOT_CAPTURED
     return raw.partition(b"\0")[0].decode("ascii", "replace")
@@ -129,12 +140,14 @@ def _comment(file: TriageFile) -> str | Absent:
 
 def _physical_memory(file: TriageFile) -> PhysicalMemory | Absent:
     field = DumpHeader64.physical_memory_block if file.bits == 64 else DumpHeader32.physical_memory_block
+    if field.end > len(file.data):
+        return Absent.CORRUPT
     raw = file.header.data[field.offset :]  # the last of 43 runs ends in the padding behind the field
     head_kind, run_kind = (
         (PhysicalMemoryDescriptor64, MemoryRun64) if file.bits == 64 else (PhysicalMemoryDescriptor32, MemoryRun32)
     )
     head = head_kind(raw)
-    if head.number_of_runs == 0x45474150:
+    if is_fill(head_kind.number_of_runs, head.number_of_runs):
         return Absent.NOT_CAPTURED
     if not 0 < head.number_of_runs <= _RUN_LIMIT[file.bits]:
         return Absent.CORRUPT

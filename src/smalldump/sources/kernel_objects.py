@@ -21,11 +21,16 @@ _NAME_BYTES = 15
 
 
 class StructureReader(NamedTuple):
-    """Reads fields of one kernel structure, whose layout depends on the build."""
+    """Reads fields of one kernel structure, whose layout depends on the build.
+
+    Attributes:
+        missing: Why fields behind the end of the bytes are not there.
+    """
 
     machine: Machine
     offsets: StructureOffsets
     structure: Structure
+    missing: Absent = Absent.NOT_CAPTURED
 
     def field(self, name: str, size: int) -> int | Absent:
         """The unsigned integer of `size` bytes in field `name`."""
@@ -33,7 +38,7 @@ class StructureReader(NamedTuple):
         if offset is None:
             return Absent.UNSUPPORTED
         data = self.structure.data[offset : offset + size]
-        return int.from_bytes(data, "little") if len(data) == size else Absent.NOT_CAPTURED
+        return int.from_bytes(data, "little") if len(data) == size else self.missing
 
     def pointer(self, name: str) -> int | Absent:
         """The pointer in field `name`."""
@@ -44,6 +49,8 @@ class StructureReader(NamedTuple):
         offset = self.offsets.offset(self.structure.kind, name)
         if offset is None:
             return Absent.UNSUPPORTED
+        if offset >= len(self.structure.data):
+            return self.missing
         raw = bytes(self.structure.data[offset : offset + size]).partition(b"\0")[0]
         if raw and all(0x20 <= byte < 0x7F for byte in raw):
             return raw.decode("ascii")
@@ -86,11 +93,11 @@ def processor_number(reader: StructureReader) -> int | Absent:
 
 
 def _processor_type(reader: StructureReader) -> tuple[int | Absent, int | Absent, int | Absent]:
-    kind, revision = reader.field("cpu_type", 2), Absent.UNSUPPORTED
-    offset = reader.offsets.offset("KPRCB", "cpu_type")
-    if isinstance(kind, Absent) or offset is None:
-        return Absent.UNSUPPORTED, Absent.UNSUPPORTED, revision
-    step = int.from_bytes(reader.structure.data[offset + 2 : offset + 4], "little")
+    # Family and flags in the low half, model and stepping in the high one; ARM64 has part and revision there.
+    word = reader.field("cpu_type", 4)
+    if isinstance(word, Absent):
+        return word, word, word
+    kind, step = word & 0xFFFF, word >> 16
     if reader.machine is ARM64:
         return Absent.NOT_APPLICABLE, kind, step
     return kind & 0xFF, step >> 8, step & 0xFF
@@ -111,7 +118,7 @@ def _control(reader: StructureReader) -> dict[str, int] | Absent:
         (KspecialRegistersX64, _CONTROL_X64) if reader.machine is X64 else (KspecialRegistersX86, _CONTROL_X86)
     )
     if len(reader.structure.data) < offset + kind.SIZE:
-        return Absent.NOT_CAPTURED
+        return reader.missing
     special = kind(reader.structure.data, offset)
     pairs = (name.partition("=") for name in names.split())
     return {shown: getattr(special, field or shown) for shown, _, field in pairs}
@@ -143,7 +150,10 @@ def _attachment(thread: StructureReader | None) -> tuple[bool | Absent, int | Ab
     if thread is None:
         return Absent.NOT_CAPTURED, Absent.NOT_CAPTURED
     current, owner = thread.pointer("apc_process"), thread.pointer("process")
-    if isinstance(current, Absent) or isinstance(owner, Absent) or not owner:
+    for pointer in (current, owner):
+        if isinstance(pointer, Absent):
+            return pointer, pointer
+    if not owner:
         return Absent.UNSUPPORTED, Absent.UNSUPPORTED
     return current != owner, owner
 
@@ -159,7 +169,6 @@ def _identifier(reader: StructureReader, name: str) -> int | Absent:
 def read_thread(reader: StructureReader) -> Thread:
     """The thread whose ETHREAD `reader` reads."""
     pid, tid = _client_id(reader)
-    win32_start = reader.pointer("win32")
     return Thread(
         address=reader.structure.address,
         tid=tid,
@@ -167,8 +176,8 @@ def read_thread(reader: StructureReader) -> Thread:
         state=reader.field("state", 1),
         wait_reason=reader.field("wait", 1),
         priority=reader.field("priority", 1),
-        start_address=reader.pointer("start"),
-        win32_start_address=win32_start or (Absent.NOT_APPLICABLE if win32_start == 0 else win32_start),
+        start_address=_none_for_zero(reader.pointer("start")),
+        win32_start_address=_none_for_zero(reader.pointer("win32")),
         create_time=reader.time("created"),
         stack_base=reader.pointer("base"),
         stack_limit=reader.pointer("limit"),
@@ -179,6 +188,10 @@ def read_thread(reader: StructureReader) -> Thread:
     )
 
 
+def _none_for_zero(address: int | Absent) -> int | Absent:
+    return Absent.NOT_APPLICABLE if address == 0 else address
+
+
 def _client_id(reader: StructureReader) -> tuple[int | Absent, int | Absent]:
     offset = reader.offsets.offset("ETHREAD", "cid")
     if offset is None:
@@ -186,7 +199,7 @@ def _client_id(reader: StructureReader) -> tuple[int | Absent, int | Absent]:
     size = reader.machine.pointer
     data = reader.structure.data[offset : offset + 2 * size]
     if len(data) < 2 * size:
-        return Absent.NOT_CAPTURED, Absent.NOT_CAPTURED
+        return reader.missing, reader.missing
     pid, tid = (int.from_bytes(data[at : at + size], "little") for at in (0, size))
     if pid % 4 or tid % 4 or max(pid, tid) >= 1 << 32:
         reason = Absent.CORRUPT if reader.offsets.described else Absent.UNSUPPORTED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from smalldump.layout.triage import DATA_BLOCK_LIMIT, TriageDataBlock
 from smalldump.memory import Overlay, Segment
@@ -13,25 +13,32 @@ from smalldump.model.machine import Machine
 from smalldump.model.records import DataBlock, StackWindow, Structure
 from smalldump.sources.triage_file import TriageFile
 
-__all__ = ["data_blocks", "memory_view", "pointer_in_blocks", "prcb_address"]
+__all__ = ["block_entries", "data_blocks", "memory_view", "prcb_address"]
 
 _BLOCK = TriageDataBlock.unpacker("address", "offset", "size")
+_LARGEST_PRCB = 0x10000  # its size in the debugger data block has 16 bits
+_COMPARED_LIMIT = 64
+_ELECTION_STEP = 512
 _MIN_VOTES = 16
 """Empty list heads that must agree on a PRCB's address; in 21 real dumps the right one has 112 to 577, others 1."""
 
 
 def data_blocks(file: TriageFile, machine: Machine) -> list[DataBlock]:
     """The data blocks in file order, as far as their bytes are in the file; empty ones are left out."""
-    section = file.section("data block table")
-    if isinstance(section, Absent):
-        return []
-    table = section[: min(len(section) // _BLOCK.size, DATA_BLOCK_LIMIT) * _BLOCK.size]
     end, mask = len(file.data), machine.mask
     return [
         DataBlock(address & mask, min(size, end - offset), offset)
-        for address, offset, size in _BLOCK.iter_unpack(table)
+        for address, offset, size in block_entries(file)
         if size and offset < end
     ]
+
+
+def block_entries(file: TriageFile) -> list[tuple[int, int, int]]:
+    """The entries of the data block table that are in the file: address, file offset, size."""
+    section = file.section("data block table")
+    if isinstance(section, Absent):
+        return []
+    return list(_BLOCK.iter_unpack(section[: min(len(section) // _BLOCK.size, DATA_BLOCK_LIMIT) * _BLOCK.size]))
 
 
 def memory_view(
@@ -75,8 +82,7 @@ def _page_segments(file: TriageFile, machine: Machine) -> Iterator[Segment]:
         yield Segment(address, page, "data page", file.triage.data_page_offset)
 
 
-def pointer_in_blocks(file: TriageFile, machine: Machine, blocks: Sequence[DataBlock], address: int) -> int | None:
-    """The pointer at `address`, if one data block holds it."""
+def _pointer_in_blocks(file: TriageFile, machine: Machine, blocks: Sequence[DataBlock], address: int) -> int | None:
     for block_address, size, offset in blocks:
         if block_address <= address and address + machine.pointer <= block_address + size:
             at = offset + address - block_address
@@ -94,27 +100,42 @@ def prcb_address(
     """
     array = file.debugger_words.get("ki_processor_block", 0) & machine.mask
     if array and number is not None:
-        pointer = pointer_in_blocks(file, machine, blocks, array + number * machine.pointer)
+        pointer = _pointer_in_blocks(file, machine, blocks, array + number * machine.pointer)
         if pointer is not None and pointer >= machine.kernel_start:
             return pointer
+    equal = _equal_block(file, blocks, prcb)
+    return _elected(machine, prcb[:_LARGEST_PRCB]) if equal is None else equal
+
+
+def _equal_block(file: TriageFile, blocks: Sequence[DataBlock], prcb: memoryview) -> int | None:
+    # A hostile file can have thousands of nearly equal blocks.
+    if len(prcb) > _LARGEST_PRCB:
+        return None
+    as_long: dict[int, int] = {}
     for address, size, offset in blocks:
-        if size == len(prcb) and file.view(offset, size) == prcb:
-            return address
-    return _elected(machine, prcb)
+        if size == len(prcb):
+            as_long.setdefault(offset, address)
+    wanted = bytes(prcb)
+    nearest = islice(as_long.items(), _COMPARED_LIMIT)
+    return next((address for offset, address in nearest if bytes(file.view(offset, len(prcb))) == wanted), None)
 
 
 def _elected(machine: Machine, prcb: memoryview) -> int | Absent:
-    # Two equal neighbouring pointers are an empty list head, which points at itself.
+    # Two equal neighbouring pointers are an empty list head, which points at itself. Most structures are decided
+    # long before their end.
     size = machine.pointer
     words = prcb[: len(prcb) // size * size].cast("Q" if size == 8 else "I").tolist()
-    kernel = machine.kernel_start
-    votes = Counter(
-        [
-            word - index * size
-            for index, (word, following) in enumerate(pairwise(words))
-            if word == following and word >= kernel
-        ]
-    ).most_common(2)
-    if not votes or votes[0][1] < _MIN_VOTES or (len(votes) > 1 and votes[1][1] * 2 > votes[0][1]):
-        return Absent.NOT_CAPTURED
-    return votes[0][0]
+    votes: Counter[int] = Counter()
+    for start in range(0, len(words), _ELECTION_STEP):
+        neighbours = enumerate(pairwise(words[start : start + _ELECTION_STEP + 1]), start)
+        votes.update([a - i * size for i, (a, b) in neighbours if a == b and a >= machine.kernel_start])
+        if start and _winner(votes, 2 * _MIN_VOTES):
+            break
+    return _winner(votes, _MIN_VOTES) or Absent.NOT_CAPTURED
+
+
+def _winner(votes: Counter[int], least: int) -> int | None:
+    leading = votes.most_common(2)
+    if not leading or leading[0][1] < least or (len(leading) > 1 and leading[1][1] * 2 > leading[0][1]):
+        return None
+    return leading[0][0]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from smalldump.layout.context import ContextArm64, ContextX64, ContextX86, KtrapFrameX64, KtrapFrameX86
 from smalldump.layout.dump import FILL
 from smalldump.layout.record import Record
@@ -9,7 +12,7 @@ from smalldump.model.absent import Absent
 from smalldump.model.machine import ARM64, X64, X86, Machine
 from smalldump.model.records import Registers
 
-__all__ = ["CONTEXT_SIZES", "context_registers", "trap_frame_registers"]
+__all__ = ["CONTEXT_SIZES", "context_record", "context_registers", "trap_frame_registers"]
 
 CONTEXT_SIZES = {X64: ContextX64.SIZE, X86: ContextX86.SIZE, ARM64: ContextArm64.SIZE}
 """Bytes of a CONTEXT, without the extended state that may follow it."""
@@ -26,6 +29,7 @@ _X86 = (
     "eax ebx ecx edx esi edi eip esp ebp cs=seg_cs ss=seg_ss ds=seg_ds es=seg_es fs=seg_fs gs=seg_gs efl=e_flags "
     "dr0 dr1 dr2 dr3 dr6 dr7 fpcw=control_word fpsw=status_word fptw=tag_word mxcsr=mx_csr"
 )
+_ARM64 = "fp lr sp pc cpsr fpcr fpsr"
 _TRAP_X64 = "rax rcx rdx rip rsp rbp r8 r9 r10 r11 cs=seg_cs ss=seg_ss efl=e_flags mxcsr=mx_csr"
 _TRAP_X86 = "eax ebx ecx edx esi edi eip ebp cs=seg_cs efl=e_flags"
 
@@ -85,7 +89,7 @@ def _x86(data: memoryview | bytes) -> tuple[dict[str, int], dict[str, int]]:
 def _arm64(data: memoryview | bytes) -> tuple[dict[str, int], dict[str, int]]:
     context = ContextArm64(data)
     values = {f"x{index}": value for index, value in enumerate(context.x)}
-    values |= _named(context, "fp lr sp pc cpsr fpcr fpsr context_flags")
+    values |= _named(context, f"{_ARM64} context_flags")
     for name in ("bcr", "bvr", "wcr", "wvr"):
         values |= {f"{name}{index}": value for index, value in enumerate(getattr(context, name))}
     return values, _pairs("v", context.v)
@@ -109,3 +113,35 @@ def _x87(halves: tuple[int, ...]) -> dict[str, int]:
 
 
 _READERS = {X64: _x64, X86: _x86, ARM64: _arm64}
+
+
+_KINDS: Mapping[Machine, tuple[type[Record], str]] = {
+    X64: (ContextX64, _X64),
+    X86: (ContextX86, _X86),
+    ARM64: (ContextArm64, _ARM64),
+}
+_WHOLE = {X64: 0x10001F, X86: 0x1007F, ARM64: 0x40001F}  # ContextFlags: all parts are valid
+_NUMBERED = {"x": 29, "bcr": 8, "bvr": 8, "wcr": 2, "wvr": 2}
+
+
+def context_record(machine: Machine, values: Mapping[str, int], vectors: Mapping[str, int]) -> bytes:
+    """A CONTEXT with registers under the names that `context_registers` gives them; those not named are 0."""
+    kind, names = _KINDS[machine]
+    pairs = (name.partition("=") for name in names.split())
+    fields: dict[str, Any] = {field or shown: values[shown] for shown, _, field in pairs if shown in values}
+    if machine is ARM64:
+        for name, count in _NUMBERED.items():
+            fields[name] = tuple(values.get(f"{name}{index}", 0) for index in range(count))
+        fields["v"] = _halves(vectors, "v", 32)
+    else:
+        fields["xmm_registers"] = _halves(vectors, "xmm", 16 if machine is X64 else 8)
+    if machine is X64:
+        fields["float_registers"] = _halves(vectors, "st", 8)
+    if machine is X86:
+        fields["register_area"] = b"".join(vectors.get(f"st{i}", 0).to_bytes(10, "little") for i in range(8))
+    return bytes(kind.build(context_flags=_WHOLE[machine], **fields))
+
+
+def _halves(vectors: Mapping[str, int], prefix: str, count: int) -> tuple[int, ...]:
+    whole = [vectors.get(f"{prefix}{index}", 0) for index in range(count)]
+    return tuple(half for value in whole for half in (value & (1 << 64) - 1, value >> 64))

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 from smalldump.decode.requests import triage_requests
 from smalldump.layout.blobs import BlobChain, walk_blobs
+from smalldump.layout.requests import TRIAGEDUMP_DATA
 from smalldump.model.records import Blob, RequestedRange
 from smalldump.sources.triage_file import TriageFile
 
-__all__ = ["TRIAGEDUMP_DATA", "blob_chain", "read_blobs", "read_requests"]
-
-TRIAGEDUMP_DATA = "2b4ae195-a64d-4f04-8ede-7e4f981bd42a"
-"""nt!GUID_TRIAGEDUMP_DATA: the requests of components."""
+__all__ = ["blob_chain", "read_blobs", "read_requests"]
 
 
 def blob_chain(file: TriageFile) -> BlobChain:
@@ -27,11 +25,10 @@ def read_blobs(file: TriageFile) -> tuple[Blob, ...]:
 
 
 def read_requests(blobs: Sequence[Blob]) -> tuple[RequestedRange, ...]:
-    """What components asked for, in file order."""
+    """What components asked for, in file order; real dumps have one such blob, and of many the first counts."""
+    blob = next((blob for blob in blobs if blob.guid == TRIAGEDUMP_DATA), None)
     return tuple(
         RequestedRange(request.component, address, size)
-        for blob in blobs
-        if blob.guid == TRIAGEDUMP_DATA
-        for request in triage_requests(blob.data)
+        for request in (triage_requests(blob.data) if blob else ())
         for address, size in request.ranges
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
+from smalldump.errors import SourceUnreadable
 from smalldump.layout.context import ExceptionRecord32, ExceptionRecord64
 from smalldump.layout.dump import FILL
 from smalldump.layout.structures import StructureOffsets
@@ -21,6 +22,7 @@ from smalldump.model import (
     ModuleList,
     Process,
     Processor,
+    Registers,
     RequestedRange,
     Snapshot,
     StackWindow,
@@ -29,7 +31,6 @@ from smalldump.model import (
     Thread,
     UnloadedModule,
 )
-from smalldump.model.machine import machine_of
 from smalldump.sources.crash_context import crash_registers, prcb_registers
 from smalldump.sources.driver_lists import broken_driver, loaded_modules, unloaded_modules
 from smalldump.sources.header_facts import build_lab, dump_facts, system_facts
@@ -40,8 +41,8 @@ from smalldump.sources.kernel_objects import (
     read_processor,
     read_thread,
 )
-from smalldump.sources.memory_view import data_blocks, memory_view, prcb_address
-from smalldump.sources.register_sets import context_registers
+from smalldump.sources.memory_view import block_entries, data_blocks, memory_view, prcb_address
+from smalldump.sources.register_sets import CONTEXT_SIZES, context_registers
 from smalldump.sources.secondary import read_blobs, read_requests
 from smalldump.sources.triage_file import TriageFile
 
@@ -49,11 +50,7 @@ __all__ = ["SmallDump"]
 
 
 class SmallDump(Snapshot):
-    """A small memory dump.
-
-    Attributes:
-        file: Its bytes, divided into sections.
-    """
+    """A small memory dump."""
 
     def __init__(self, data: memoryview, name: str = "", release: Callable[[], None] = lambda: None) -> None:
         """Look at the signature and the headers; everything else is read when it is asked for.
@@ -67,20 +64,39 @@ class SmallDump(Snapshot):
             FormatError: See `TriageFile`.
         """
         self.name, self._release = name, release
-        self.file = TriageFile(data)
+        self._file: TriageFile | None = TriageFile(data)
+
+    @property
+    def file(self) -> TriageFile:
+        """Its bytes, divided into sections.
+
+        Raises:
+            SourceUnreadable: The dump has been closed.
+        """
+        if self._file is None:
+            raise SourceUnreadable(self.name, "the dump has been closed; only facts that were read before are left")
+        return self._file
 
     def close(self) -> None:
-        """Let go of the file; facts that were read before stay, other facts can no longer be read."""
-        self._release()
+        """Let go of the file; facts that were read before stay, asking for others raises `SourceUnreadable`."""
+        if self._file is not None:
+            self._file = None
+            self._release()
 
     @cached_property
     def system(self) -> System:
-        return system_facts(self.file, machine_of(self.file.header.machine_image_type, self.file.bits))
+        return system_facts(self.file, self.file.machine)
 
     @cached_property
     def build_lab(self) -> str | Absent:
         """The kernel's build string, where its page is in the dump."""
-        return build_lab(self.debugger_data, self.memory)
+        found = build_lab(self.debugger_data, self.memory)
+        return self._unsaved if found is Absent.NOT_CAPTURED else found
+
+    @property
+    def _unsaved(self) -> Absent:
+        # Why memory is not there: of a cut file it may be among what was lost.
+        return Absent.CORRUPT if self.file.cut else Absent.NOT_CAPTURED
 
     @cached_property
     def bug_check(self) -> BugCheck:
@@ -102,6 +118,8 @@ class SmallDump(Snapshot):
     @cached_property
     def exception(self) -> ExceptionRecord | Absent:
         raw = self.file.header.exception
+        if type(self.file.header).exception.end > len(self.file.data):
+            return Absent.CORRUPT
         if raw.startswith(FILL):
             return Absent.NOT_CAPTURED
         record = ExceptionRecord64(raw) if self.file.bits == 64 else ExceptionRecord32(raw)
@@ -121,7 +139,15 @@ class SmallDump(Snapshot):
             if not isinstance(address, Absent):
                 address &= self.machine.mask
             found["KDDEBUGGER_DATA64"] = Structure("KDDEBUGGER_DATA64", block, address)
+        if self.machine.supported:
+            found |= {kind: self._header_record(kind) for kind in ("CONTEXT", "EXCEPTION_RECORD")}
         return {kind: structure for kind, structure in found.items() if structure is not None}
+
+    def _header_record(self, kind: str) -> Structure | None:
+        """A record that lies in the header, unless it was never written."""
+        record = type(self.file.header).context_record if kind == "CONTEXT" else type(self.file.header).exception
+        data = memoryview(self.file.header.data)[record.offset : record.end]
+        return None if data[:4] == FILL else Structure(kind, data, Absent.NOT_APPLICABLE)
 
     def _structure(self, kind: str) -> Structure | None:
         data = self.file.section(kind)
@@ -166,41 +192,54 @@ class SmallDump(Snapshot):
 
     def _reader(self, kind: str) -> StructureReader | None:
         structure = self.structures.get(kind)
-        return None if structure is None else StructureReader(self.machine, self._offsets, structure)
+        if structure is None:
+            return None
+        return StructureReader(self.machine, self._offsets, structure, self.file.missing(kind))
 
     @cached_property
     def processor(self) -> Processor | Absent:
         reader = self._reader("KPRCB")
-        return self._absence if reader is None or not self.machine.supported else read_processor(reader)
+        return self.file.missing("KPRCB") if reader is None else read_processor(reader)
 
     @cached_property
     def process(self) -> Process | Absent:
         reader = self._reader("EPROCESS")
-        if reader is None or not self.machine.supported:
-            return self._absence
-        return read_process(reader, self._reader("ETHREAD"))
+        return self.file.missing("EPROCESS") if reader is None else read_process(reader, self._reader("ETHREAD"))
 
     @cached_property
     def thread(self) -> Thread | Absent:
         reader = self._reader("ETHREAD")
-        return self._absence if reader is None or not self.machine.supported else read_thread(reader)
+        if reader is None:
+            return self.file.missing("ETHREAD")
+        thread = read_thread(reader)
+        return thread._replace(start_address=self._start_routine(thread.start_address))
 
-    @property
-    def _absence(self) -> Absent:
-        return Absent.NOT_CAPTURED if self.machine.supported else Absent.UNSUPPORTED
+    def _start_routine(self, address: int | Absent) -> int | Absent:
+        # ETHREAD.StartAddress shares its memory with other fields (PostBlockList), which a user-mode thread may have
+        # in use: then a pointer to kernel data stands there, one real dump of 21.
+        if isinstance(address, Absent) or address < self.machine.kernel_start or not self.modules:
+            return address
+        return address if self.modules.at(address) or self.unloaded_at(address) else Absent.NOT_CAPTURED
 
     @cached_property
     def contexts(self) -> Contexts:
-        header = context_registers(self.machine, self.file.header.context_record, "dump header")
-        reader = self._reader("KPRCB")
-        prcb = self._absence if reader is None else prcb_registers(reader, self.memory)
+        header, reader = self._header_context, self._reader("KPRCB")
+        prcb = self.file.missing("KPRCB") if reader is None else prcb_registers(reader, self.memory)
+        prcb = self._unsaved if prcb is Absent.NOT_CAPTURED else prcb
         return Contexts(header, prcb, crash_registers(self.bug_check, self.memory, self.stack, header))
+
+    @property
+    def _header_context(self) -> Registers | Absent:
+        end = type(self.file.header).context_record.offset + CONTEXT_SIZES.get(self.machine, 0)
+        if end > len(self.file.data):
+            return Absent.CORRUPT
+        return context_registers(self.machine, self.file.header.context_record, "dump header")
 
     @cached_property
     def stack(self) -> StackWindow | Absent:
         data = self.file.section("call stack")
         if isinstance(data, Absent) or self.file.triage is None:
-            return Absent.NOT_CAPTURED
+            return self.file.missing("call stack")
         start = self.file.triage.top_of_stack
         return StackWindow(start, data, self._stack_cut(start, start + len(data)))
 
@@ -237,7 +276,7 @@ class SmallDump(Snapshot):
         data = self.file.section("MM block")
         kind = MiTriageStorage64 if self.file.bits == 64 else MiTriageStorage32
         if isinstance(data, Absent) or len(data) < kind.SIZE:
-            return Absent.NOT_CAPTURED
+            return self.file.missing("MM block")
         return dict(kind(data).items())
 
     @cached_property
@@ -248,16 +287,30 @@ class SmallDump(Snapshot):
     def data_page(self) -> DataBlock | Absent:
         page, triage = self.file.sections.get("data page"), self.file.triage
         if page is None or triage is None:
-            return Absent.NOT_CAPTURED
+            return self.file.missing("data page")
         return DataBlock(triage.data_page_address & self.machine.mask, page.size, page.offset)
 
     @cached_property
     def blobs(self) -> Sequence[Blob]:
-        return read_blobs(self.file)
+        return read_blobs(self.file) if self.machine.supported else ()
 
     @cached_property
     def requests(self) -> Sequence[RequestedRange]:
         return read_requests(self.blobs)
+
+    @cached_property
+    def absences(self) -> Mapping[str, Absent]:
+        file, found = self.file, dict[str, Absent]()
+        if "driver list" not in file.sections:
+            found["modules"] = file.missing("driver list")
+        if not self.machine.supported:
+            return found | dict.fromkeys(("data_blocks", "blobs"), Absent.UNSUPPORTED)
+        blocks_lost = file.missing("data block table") is Absent.CORRUPT or any(block_entries(file))
+        if blocks_lost and not self.data_blocks:
+            found["data_blocks"] = Absent.CORRUPT
+        if file.cut:
+            found["blobs"] = Absent.CORRUPT
+        return found
 
     @cached_property
     def memory(self) -> AddressSpace:

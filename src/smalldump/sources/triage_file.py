@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from smalldump.errors import NotADump, Truncated, UnsupportedFormat
+from smalldump.escape import shown_bytes
 from smalldump.layout.debugger_data import DebuggerDataHeader, KdDebuggerData64
 from smalldump.layout.dump import (
     FILL,
@@ -21,8 +22,10 @@ from smalldump.layout.dump import (
     is_fill,
 )
 from smalldump.layout.record import Field, Record
-from smalldump.layout.triage import TriageDataBlock, TriageDump32, TriageDump64
+from smalldump.layout.triage import TriageDump32, TriageDump64
 from smalldump.model.absent import Absent
+from smalldump.model.machine import Machine, machine_of
+from smalldump.sources.promises import Promise, promises
 
 __all__ = ["STRING_LIMIT", "Section", "TriageFile"]
 
@@ -49,6 +52,7 @@ class TriageFile:
     Attributes:
         data: The whole file.
         bits: 32 or 64.
+        machine: The architecture; of one that is not supported nothing but the header can be read.
         header: The dump header; bytes that the file lacks read as the `PAGE` fill, that is, as never written.
         triage: The triage header, or None where the file ends before it does.
     """
@@ -67,6 +71,7 @@ class TriageFile:
         if len(data) < 0x60:
             raise Truncated("the file ends before the bug check", expected="0x60 bytes", found=f"{len(data):#x}")
         self.header: DumpHeader64 | DumpHeader32 = kind(_padded(data, kind.SIZE))
+        self.machine: Machine = machine_of(self.header.machine_image_type, self.bits)
         _require_small(self.header)
         self.triage: TriageDump64 | TriageDump32 | None = None
         triage_kind = TriageDump64 if self.bits == 64 else TriageDump32
@@ -74,17 +79,19 @@ class TriageFile:
             self.triage = triage_kind(data, kind.SIZE)
 
     def fact(self, name: str) -> int | Absent:
-        """The header's integer field of that name; Absent where it was never written or does not exist."""
+        """The header's integer field of that name; Absent where it was never written, is lost, or does not exist."""
         field = getattr(type(self.header), name, None)
         if not isinstance(field, Field):
             return Absent.NOT_APPLICABLE
         value: int = getattr(self.header, name)
+        if field.end > len(self.data):
+            return Absent.CORRUPT
         return Absent.NOT_CAPTURED if is_fill(field, value) else value
 
     @property
     def written_by_dbgeng(self) -> bool | Absent:
         """Whether dbgeng wrote the file rather than the kernel. Source: format reference §0.1, 59 of 59 files."""
-        return Absent.NOT_CAPTURED if self.triage is None else self.triage.triage_options == 0xFFFFFFFF
+        return Absent.CORRUPT if self.triage is None else self.triage.triage_options == 0xFFFFFFFF
 
     def view(self, offset: int, size: int) -> memoryview:
         """The bytes `[offset, offset + size)` as far as the file holds them."""
@@ -95,8 +102,8 @@ class TriageFile:
     @cached_property
     def debugger_data(self) -> memoryview | Absent:
         """The valid bytes of the debugger data block: no more than its own header says."""
-        if self.triage is None or not self.triage.debugger_data_offset:
-            return Absent.NOT_CAPTURED
+        if self.triage is None or not self.triage.debugger_data_offset or not self.machine.supported:
+            return self._reason(Absent.NOT_CAPTURED)
         block = self.view(self.triage.debugger_data_offset, self.triage.debugger_data_size)
         if len(block) < DebuggerDataHeader.SIZE:
             return Absent.CORRUPT
@@ -115,37 +122,28 @@ class TriageFile:
         return {name: word for (name, end), word in zip(_KDBG_FIELDS, unpacked, strict=True) if end <= valid}
 
     @cached_property
-    def sections(self) -> dict[str, Section]:
-        """The sections of the primary dump by name, in file order; those that are not there are left out."""
-        if self.triage is None:
-            return {}
-        wanted = sorted(self._wanted(self.triage), key=lambda section: section.offset)
-        starts = [section.offset for section in wanted]
-        found = {}
-        for section in wanted:
-            size = section.size if section.size >= 0 else self._until_next(section.offset, starts)
-            size = min(size, len(self.data) - section.offset)
-            if section.offset and size > 0:
-                found[section.name] = Section(section.name, section.offset, size)
-        return found
+    def promises(self) -> tuple[Promise, ...]:
+        """The sections that the triage header promises, in the order of its fields."""
+        return promises(self.triage, self.debugger_words) if self.triage else ()
 
-    def _wanted(self, triage: TriageDump64 | TriageDump32) -> list[Section]:
-        # Sizes that the file does not tell are -1: the section reaches to the next one.
-        words, wide = self.debugger_words, self.bits == 64
-        sizes = {name: _aligned(words.get(word, 0)) or -1 for name, word in _SIZE_WORDS.items()}
-        return [
-            Section("MM block", triage.mm_offset, 0x50 if wide else 0x34),
-            Section("unloaded drivers", triage.unloaded_drivers_offset, -1),
-            Section("KPRCB", triage.prcb_offset, sizes["KPRCB"]),
-            Section("EPROCESS", triage.process_offset, sizes["EPROCESS"]),
-            Section("ETHREAD", triage.thread_offset, sizes["ETHREAD"]),
-            Section("call stack", triage.call_stack_offset, triage.size_of_call_stack),
-            Section("debugger data block", triage.debugger_data_offset, triage.debugger_data_size),
-            Section("driver list", triage.driver_list_offset, triage.driver_count * (0x90 if wide else 0x4C)),
-            Section("string pool", triage.string_pool_offset, triage.string_pool_size),
-            Section("data page", triage.data_page_offset, triage.data_page_size),
-            Section("data block table", triage.data_blocks_offset, triage.data_blocks_count * TriageDataBlock.SIZE),
-        ]
+    @cached_property
+    def sections(self) -> dict[str, Section]:
+        """The sections of the primary dump by name, in file order; those that are not there are left out.
+
+        A section whose size nothing tells reaches to the next one.
+        """
+        if not self.machine.supported:
+            return {}
+        wanted = sorted(self.promises, key=lambda promise: promise.offset)
+        starts = [promise.offset for promise in wanted]
+        found = {}
+        for promise in wanted:
+            known = promise.size or promise.size_field
+            size = promise.size if known else self._until_next(promise.offset, starts)
+            size = min(size, len(self.data) - promise.offset)
+            if promise.offset and size > 0:
+                found[promise.name] = Section(promise.name, promise.offset, size)
+        return found
 
     def _until_next(self, offset: int, starts: list[int]) -> int:
         end = self.triage.valid_offset if self.triage else 0
@@ -156,7 +154,33 @@ class TriageFile:
     def section(self, name: str) -> memoryview | Absent:
         """The bytes of a section of the primary dump."""
         section = self.sections.get(name)
-        return Absent.NOT_CAPTURED if section is None else self.data[section.offset : section.end]
+        return self.missing(name) if section is None else self.data[section.offset : section.end]
+
+    def missing(self, name: str) -> Absent:
+        """Why a section, or the end of it, is not there.
+
+        CORRUPT: the file promises it, but ends before; NOT_CAPTURED: the writer left it out; UNSUPPORTED: nobody
+        reads the sections of this machine.
+        """
+        promise = next((promise for promise in self.promises if promise.name == name), None)
+        if promise is None:
+            return self._reason(Absent.NOT_CAPTURED)
+        end = max(promise.end, promise.offset + 1)
+        if not promise.size and self.cut:  # it may go on to where nobody can see
+            following = [other.offset for other in self.promises if other.offset > promise.offset]
+            end = min(following, default=len(self.data) + 1)
+        return self._reason(Absent.CORRUPT if end > len(self.data) else Absent.NOT_CAPTURED)
+
+    @property
+    def cut(self) -> bool:
+        """Whether the file ends before the primary dump does."""
+        return self.triage is None or self.triage.size_of_dump > len(self.data)
+
+    def _reason(self, otherwise: Absent) -> Absent:
+        # Where there are no sections at all, that is the reason why one of them is missing.
+        if not self.machine.supported:
+            return Absent.UNSUPPORTED
+        return Absent.CORRUPT if self.triage is None else otherwise
 
     def string(self, offset: int) -> str | Absent:
         """The DUMP_STRING at a file offset: a length in characters, then UTF-16."""
@@ -177,10 +201,8 @@ def _bits(data: memoryview) -> int:
         raise NotADump("the file is empty")
     if not any(data[:0x1000]):
         raise NotADump("the file begins with zeros", offset=0, expected="`PAGEDUMP` or `PAGEDU64`", found="zeros")
-    hint = " (a user-mode minidump)" if signature[:4] == b"MDMP" else ""
-    raise NotADump(
-        "not a kernel memory dump", offset=0, expected="`PAGEDUMP` or `PAGEDU64`", found=f"{signature!r}{hint}"
-    )
+    found = shown_bytes(signature) + (" (a user-mode minidump)" if signature[:4] == b"MDMP" else "")
+    raise NotADump("not a kernel memory dump", offset=0, expected="`PAGEDUMP` or `PAGEDU64`", found=found)
 
 
 def _padded(data: memoryview, size: int) -> memoryview:
@@ -201,11 +223,6 @@ def _require_small(header: Record) -> None:
     )
 
 
-def _aligned(size: int) -> int:
-    return (size + 7) & ~7
-
-
-_SIZE_WORDS = {"KPRCB": "size_prcb", "EPROCESS": "size_eprocess", "ETHREAD": "size_ethread"}
 _KDBG_NAMES = tuple(field.name for field in KdDebuggerData64.FIELDS if field.name != "owner_tag")
 _KDBG_FIELDS = tuple((field.name, field.end) for field in KdDebuggerData64.FIELDS if field.name != "owner_tag")
 _KDBG_WORDS = KdDebuggerData64.unpacker(*_KDBG_NAMES)

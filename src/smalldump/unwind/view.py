@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from smalldump.model import Module, Snapshot, StackWindow, UnloadedModule
 from smalldump.model.absent import present
+from smalldump.unwind.kernel_data import kernel_data
 
 __all__ = ["HEADER_PAGE", "LONGEST_WINDOW", "StackView"]
 
@@ -43,6 +44,7 @@ class StackView:
         self.at_base = window.cut == 0
         self.memory = snapshot.memory
         self._modules, self._unloaded_at = snapshot.modules, snapshot.unloaded_at
+        self._data = kernel_data(snapshot)
         unloaded = present(snapshot.unloaded_modules) or ()
         self._unloaded = _span(unloaded)
         self.code = low, high = _span((*self._modules, *unloaded))
@@ -78,9 +80,15 @@ class StackView:
         return self._unloaded_at(address)
 
     def holds_code(self, address: int) -> bool:
-        """Whether `address` lies in a module, loaded or unloaded, behind its headers."""
+        """Whether `address` lies in a module, loaded or unloaded, where there can be code."""
+        return self.code_owner(address) is not None
+
+    def code_owner(self, address: int) -> Module | UnloadedModule | None:
+        """The `owner` of `address`, unless it lies in the headers there or in the kernel's data."""
         owner = self.owner(address)
-        return owner is not None and address >= owner.base + HEADER_PAGE
+        if owner is None or address < owner.base + HEADER_PAGE or self._data.at(address):
+            return None
+        return owner
 
 
 def _span(pieces: Collection[Module | UnloadedModule]) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from smalldump.unwind.epilogue import REACH, frame_size
 from smalldump.unwind.frames import FrameTrust
 from smalldump.unwind.scan import CALL_SEEN, SLOT, Candidate, best_chain
 from smalldump.unwind.shapes import exception_records, flags_fit, places, shapes_of
-from smalldump.unwind.view import HEADER_PAGE, StackView
+from smalldump.unwind.view import StackView
 
 __all__ = ["ARCHITECTURE"]
 
@@ -68,9 +68,9 @@ ARCHITECTURE = Architecture(shapes, (by_scan,))
 def _possible(leg: Leg) -> Iterator[tuple[int, int]]:
     view, parity = leg.view, (leg.view.start // 8 + 1) % 2
     for at, value in view.pointers_in(leg.state.sp, leg.limit):
-        owner = view.owner(value) if at % 2 == parity else None
+        owner = view.code_owner(value) if at % 2 == parity else None
         # A value right above the base of its own module is part of a table for unwinding.
-        if owner is None or value < owner.base + HEADER_PAGE or (at and view.words[at - 1] == owner.base):
+        if owner is None or (at and view.words[at - 1] == owner.base):
             continue
         slot = view.start + 8 * at
         if not leg.shapes.ranges.at(slot):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smalldump.report.escape import escape
+from smalldump.escape import escape, shortened, shown_bytes
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,17 @@ def test_the_result_is_printable_and_stays(text: str) -> None:
     assert shown.isprintable()
     assert escape(shown) == shown
     shown.encode("utf-8")
+
+
+@given(st.text(max_size=50), st.integers(5, 60))
+def test_shortened_text_keeps_its_ends(text: str, longest: int) -> None:
+    short = shortened(text, longest)
+    assert len(short) <= longest
+    assert short == text or (short[0], short[-1]) == (text[0], text[-1])
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"), [(b"PAGE", "`PAGE`"), (b"EG\0\xff", "45 47 00 ff"), (b"\xc3\xa4", "c3 a4"), (b"", "nothing")]
+)
+def test_bytes_are_text_or_hexadecimal(data: bytes, shown: str) -> None:
+    assert shown_bytes(data) == shown

@@ -1,0 +1,55 @@
+"""What to do next: from who is blamed, and from what usually causes the bug check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from smalldump.analysis.culprit import Culprit, CulpritKind
+from smalldump.knowledge.drivers import made_by
+
+__all__ = ["next_steps"]
+
+_KERNEL_DUMP = "If it happens again: set Windows to write a kernel memory dump, which shows more."
+_BY_CAUSE = {
+    "memory": "Test the memory (Windows Memory Diagnostic or MemTest86), without overclocking or memory profiles.",
+    "hardware": "Check temperatures and power supply; undo overclocking; update the firmware.",
+    "storage": "Check the disk's health (SMART), its cable and its firmware, then the file system (chkdsk).",
+    "gpu": "Install the display driver anew; watch the graphics card's temperature and power.",
+    "power": "Update the chipset driver and the drivers of devices that sleep; look at the power plan.",
+    "firmware": "Update the firmware (BIOS or UEFI).",
+    "corruption": "Turn on Driver Verifier for the drivers that do not come with Windows.",
+    "security": "Look for software that changes the kernel: anti-cheat, old antivirus, malware.",
+}
+
+
+def next_steps(kind: CulpritKind, culprit: Culprit | None, causes: Sequence[str]) -> tuple[str, ...]:
+    """What to do, the most promising first.
+
+    Args:
+        kind: What the verdict blames.
+        culprit: Whom, or None.
+        causes: Usual causes of the bug check, the likeliest first, as in the knowledge room.
+    """
+    if kind in (CulpritKind.DRIVER, CulpritKind.UNLOADED_DRIVER) and culprit is not None:
+        return tuple(_for_driver(culprit))
+    if kind is CulpritKind.PROCESS and culprit is not None:
+        return tuple(_for_process(culprit))
+    if kind is CulpritKind.HARDWARE:
+        return (_BY_CAUSE["memory"], _BY_CAUSE["hardware"])
+    if kind is CulpritKind.UNDECIDED:
+        return (*(_BY_CAUSE[cause] for cause in causes if cause in _BY_CAUSE), _KERNEL_DUMP)
+    return ()
+
+
+def _for_driver(culprit: Culprit) -> Iterator[str]:
+    name = culprit.file or culprit.name
+    if culprit.vendor == "Microsoft":
+        yield "Install the pending Windows updates."
+        yield _KERNEL_DUMP
+        return
+    yield f"Update or remove {name}" + (f" ({made_by(culprit.vendor, culprit.product)})." if culprit.vendor else ".")
+
+
+def _for_process(culprit: Culprit) -> Iterator[str]:
+    yield f"Look in the event log for what ended {culprit.name}."
+    yield "Check the system files (sfc /scannow) and the disk's health."

@@ -1,0 +1,119 @@
+"""Collecting: everything that a reader of the small dump will need, with the reason and the rank of each range."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from smalldump.collect.contributors import Failure, asked_by_contributors
+from smalldump.collect.processor_group import processor_group
+from smalldump.model import Absent, Blob, Module, Registers, Snapshot
+from smalldump.model.requests import DumpContributor, RangeRequest, Rank
+from smalldump.unwind import walk
+
+__all__ = ["Collection", "collect"]
+
+_PAGE = 0x1000
+_LAB_BYTES = 0x100  # what dbgeng copies of NtBuildLab
+_CODE_AT_PC = 0x10  # one byte keeps debuggers from inventing a frame; one instruction can be shown
+_CODE_BEHIND_RETURN = 0x100
+
+
+class Collection(NamedTuple):
+    """What should go into a small dump.
+
+    Attributes:
+        requests: By rank, the most needed first.
+        blobs: Secondary data: the machine's own first, then those of contributors.
+        failures: Contributors whose part is missing.
+        drivers: Base addresses of the drivers on the stack.
+    """
+
+    requests: tuple[RangeRequest, ...]
+    blobs: tuple[Blob, ...]
+    failures: tuple[Failure, ...]
+    drivers: frozenset[int]
+
+
+def collect(
+    machine: Snapshot,
+    wanted: Iterable[RangeRequest] = (),
+    contributors: Iterable[DumpContributor | Failure] = (),
+) -> Collection:
+    """Find out what should go into the small dump of a machine.
+
+    Args:
+        wanted: Ranges that the caller asks for.
+        contributors: Components that may add something of their own.
+    """
+    asked, blobs, failures = asked_by_contributors(machine, contributors)
+    frames = _frames_in_drivers(machine)
+    requests = [
+        *_mandatory(machine),
+        *processor_group(machine),
+        *_bug_check_pages(machine),
+        *wanted,
+        *_asked_before(machine),
+        *asked,
+        *_code_of_the_stack(frames),
+        *_register_pages(machine),
+        *_held_already(machine),
+    ]
+    return Collection(
+        tuple(sorted(requests, key=lambda request: request.rank)),
+        (*machine.blobs, *blobs),
+        tuple(failures),
+        frozenset(driver.base for _, driver in frames),
+    )
+
+
+def _mandatory(machine: Snapshot) -> Iterator[RangeRequest]:
+    words = machine.debugger_data
+    lab = 0 if isinstance(words, Absent) else words.get("nt_build_lab", 0)
+    if lab:
+        yield RangeRequest(lab, _LAB_BYTES, "NtBuildLab", rank=Rank.MANDATORY)
+    for registers in _contexts(machine):
+        yield RangeRequest(registers.pc, _CODE_AT_PC, "code at the program counter", rank=Rank.MANDATORY)
+
+
+def _contexts(machine: Snapshot) -> Iterator[Registers]:
+    for registers in machine.contexts:
+        if not isinstance(registers, Absent):
+            yield registers
+
+
+def _bug_check_pages(machine: Snapshot) -> Iterator[RangeRequest]:
+    stop = machine.bug_check
+    if isinstance(stop, Absent):
+        return
+    for number, value in enumerate(stop.parameters, 1):
+        if value >= machine.machine.kernel_start:
+            yield RangeRequest(value & -_PAGE, _PAGE, f"page of parameter {number}", rank=Rank.BUG_CHECK)
+
+
+def _asked_before(machine: Snapshot) -> Iterator[RangeRequest]:
+    for request in machine.requests:
+        yield RangeRequest(request.address, request.size, "asked for", request.component, Rank.COMPONENT)
+
+
+def _frames_in_drivers(machine: Snapshot) -> list[tuple[int, Module]]:
+    stacks = walk(machine)
+    frames = (*stacks.crash.frames, *stacks.dispatch.frames)
+    return [(frame.pc, frame.module) for frame in frames if frame.module is not None]
+
+
+def _code_of_the_stack(frames: Iterable[tuple[int, Module]]) -> Iterator[RangeRequest]:
+    for pc, _ in frames:
+        yield RangeRequest(pc, _CODE_BEHIND_RETURN, "code behind a return address", rank=Rank.CODE)
+
+
+def _register_pages(machine: Snapshot) -> Iterator[RangeRequest]:
+    for registers in _contexts(machine):
+        for name, value in registers.values.items():
+            if machine.machine.kernel_start <= value <= machine.machine.mask - _PAGE:
+                yield RangeRequest(value & -_PAGE, _PAGE, f"page of {name}", rank=Rank.REGISTER_PAGE)
+
+
+def _held_already(machine: Snapshot) -> Iterator[RangeRequest]:
+    for block in machine.data_blocks:
+        yield RangeRequest(block.address, block.size, "in the source", rank=Rank.OTHER)
