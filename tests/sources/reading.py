@@ -13,8 +13,9 @@ __all__ = ["FACTS", "every_fact", "known", "read"]
 T = TypeVar("T")
 
 FACTS = (
-    "machine system build_lab bug_check dump exception processor process thread contexts registers stack modules "
-    "unloaded_modules broken_driver debugger_data memory_manager structures data_blocks data_page blobs requests memory"
+    "machine system build_lab bug_check dump exception processor processors process thread threads contexts registers "
+    "stack modules unloaded_modules broken_driver debugger_data memory_manager structures data_blocks data_page "
+    "blobs requests memory"
 )
 """The facts of a Snapshot, all of them."""
 

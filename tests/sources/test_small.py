@@ -182,7 +182,7 @@ def test_damage_costs_facts_but_raises_nothing(make: object, kind: str) -> None:
     machine = read(make().damaged(kind))  # type: ignore[operator]
     facts = every_fact(machine)
     assert machine.bug_check.stored_code
-    assert len(facts) == 23
+    assert len(facts) == 25
 
 
 @pytest.mark.parametrize("name", _PRESETS)

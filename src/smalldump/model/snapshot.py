@@ -9,6 +9,7 @@ from typing import Self
 
 from smalldump.memory import AddressSpace, BytesSpace
 from smalldump.model.absent import Absent
+from smalldump.model.execution import ProcessorState, ThreadState
 from smalldump.model.machine import Machine
 from smalldump.model.modules import ModuleList
 from smalldump.model.records import (
@@ -75,6 +76,16 @@ class Snapshot:
     def processor(self) -> Processor | Absent:
         """The processor that stopped the machine."""
         return Absent.NOT_CAPTURED
+
+    @cached_property
+    def processors(self) -> Sequence[ProcessorState] | Absent:
+        """All processors by number, and what each was doing."""
+        return Absent.NOT_CAPTURED
+
+    @cached_property
+    def threads(self) -> Sequence[ThreadState]:
+        """Threads whose ETHREAD begins in the dump, by address; the one that crashed among them."""
+        return ()
 
     @cached_property
     def process(self) -> Process | Absent:

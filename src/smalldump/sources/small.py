@@ -10,7 +10,7 @@ from smalldump.layout.context import ExceptionRecord32, ExceptionRecord64
 from smalldump.layout.dump import FILL
 from smalldump.layout.structures import StructureOffsets
 from smalldump.layout.triage import MiTriageStorage32, MiTriageStorage64
-from smalldump.memory import AddressSpace
+from smalldump.memory import Overlay
 from smalldump.model import (
     Absent,
     Blob,
@@ -31,8 +31,11 @@ from smalldump.model import (
     Thread,
     UnloadedModule,
 )
+from smalldump.model.absent import present
+from smalldump.model.execution import ProcessorState, ThreadState
 from smalldump.sources.crash_context import crash_registers, prcb_registers
 from smalldump.sources.driver_lists import broken_driver, loaded_modules, unloaded_modules
+from smalldump.sources.execution import read_processors, read_threads
 from smalldump.sources.header_facts import build_lab, dump_facts, system_facts
 from smalldump.sources.kernel_objects import (
     StructureReader,
@@ -202,6 +205,28 @@ class SmallDump(Snapshot):
         return self.file.missing("KPRCB") if reader is None else read_processor(reader)
 
     @cached_property
+    def processors(self) -> Sequence[ProcessorState] | Absent:
+        reader = self._bare_reader("KPRCB")
+        return read_processors(
+            self.machine, self._offsets, self.memory, self.system.processors, processor_number(reader)
+        )
+
+    @cached_property
+    def threads(self) -> Sequence[ThreadState]:
+        if not self.machine.supported:
+            return ()
+        processors = (*(present(self.processors) or ()), self._own_processor)
+        return tuple(read_threads(self.machine, self._offsets, self.memory, processors))
+
+    @property
+    def _own_processor(self) -> ProcessorState:
+        """The one that crashed, as the sections of the file tell: where dbgeng saved no other, too."""
+        number, contexts = processor_number(self._bare_reader("KPRCB")), self.contexts
+        registers = contexts.header if isinstance(contexts.prcb, Absent) else contexts.prcb
+        thread, idle = self._ethread_address, Absent.NOT_CAPTURED
+        return ProcessorState(number, True, self._kprcb_address, thread, idle, registers, self.stack)
+
+    @cached_property
     def process(self) -> Process | Absent:
         reader = self._reader("EPROCESS")
         return self.file.missing("EPROCESS") if reader is None else read_process(reader, self._reader("ETHREAD"))
@@ -313,5 +338,5 @@ class SmallDump(Snapshot):
         return found
 
     @cached_property
-    def memory(self) -> AddressSpace:
+    def memory(self) -> Overlay:
         return memory_view(self.file, self.machine, self.stack, self.structures, self.data_blocks)
