@@ -80,7 +80,12 @@ def _below(path: str, node: Node) -> Iterator[tuple[str, Node]]:
 def _inner(node: Node) -> Node:
     # The one alternative that is neither null nor a reason for absence.
     others = [each for each in node.get("anyOf", [node]) if not _is_nothing(each)]
-    return others[0] if len(others) == 1 else {}
+    return _resolved(others[0]) if len(others) == 1 else {}
+
+
+def _resolved(node: Node) -> Node:
+    name = str(node.get("$ref", "")).removeprefix("#/$defs/")
+    return schema()["$defs"][name] if name == "frame" else node
 
 
 def _is_nothing(node: Node) -> bool:
@@ -106,6 +111,7 @@ def _simple(node: Node) -> str:
         return "hex"
     if "const" in node:
         return f'"{node["const"]}"'
+    node = _resolved(node)
     if node.get("type") == "array":
         return f"array of {_type(node.get('items', {}))}"
     return str(node.get("type", "any"))

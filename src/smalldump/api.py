@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from smalldump.model import Snapshot
     from smalldump.model.requests import DumpContributor, RangeRequest
     from smalldump.report import Report
+    from smalldump.unwind import CodeLookup
     from smalldump.writer.scrub import ScrubLevel
     from smalldump.writing import Written
 
@@ -62,16 +63,21 @@ def analyze(path: str | os.PathLike[str], *, private: bool = False, detailed: bo
         return analyze_source(source, private=private, detailed=detailed)
 
 
-def analyze_source(source: ByteSource, *, private: bool = False, detailed: bool = False) -> Report:
+def analyze_source(
+    source: ByteSource, *, private: bool = False, detailed: bool = False, lookup: CodeLookup | None = None
+) -> Report:
     """Analyse the bytes of an open source; see `analyze`. Never raises for what the bytes are."""
     from smalldump.analysis import analyse
     from smalldump.checking import check as check_bytes
     from smalldump.report.build import build_report, failure_report
+    from smalldump.unwind import NO_CODE
 
     checked = check_bytes(source.data, source.file_name)
-    if checked.dump is None:
+    dump, code = checked.dump, lookup or NO_CODE
+    if dump is None:
         return failure_report(checked, source.data)
-    return build_report(checked.dump, analyse(checked.dump), checked, source.data, private=private, detailed=detailed)
+    analysis = analyse(dump, code)
+    return build_report(dump, analysis, checked, source.data, private=private, detailed=detailed, lookup=code)
 
 
 def check(path: str | os.PathLike[str]) -> CheckResult:

@@ -104,3 +104,18 @@ def test_nothing_is_cut_where_there_is_no_screen(start: Run, dump: Path) -> None
 def test_prose_keeps_its_width_where_there_is_no_screen(start: Run, dump: Path) -> None:
     for section in ("registers", "header", "stack"):
         assert max(map(len, start("show", dump, section).out.splitlines())) <= 100
+
+
+def test_stacks_of_processors_and_threads(run: Run, dump: Path) -> None:
+    every = run("show", dump, "--cpu", "all", "--thread", "all", "--args").out
+    assert "Processor 2: stopped the machine" in every
+    assert "Thread ffffc48f`6d2a5080: running on processor 2" in every
+    assert "    args " in every
+    one = run("show", dump, "--thread", "ffffc48f`6d2a5080").out
+    assert one.startswith("Thread ffffc48f`6d2a5080")
+    assert run("show", dump, "stack", "--cpu", "99").out == "no such processor in this dump\n"
+
+
+@pytest.mark.parametrize("options", [("--cpu", "-1"), ("--cpu", "two"), ("--thread", "here")])
+def test_what_names_no_processor_and_no_thread(run: Run, dump: Path, options: tuple[str, str]) -> None:
+    assert run("show", dump, *options).code == 2

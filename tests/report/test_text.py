@@ -15,8 +15,9 @@ from tests.synth import Driver, Dump, x64_dump
 SCREEN = 40  # lines of a terminal that a first screen may take
 
 
-def report_on(dump: Dump, **options: bool) -> Report:
-    return analyze_source(ByteSource("synthetic.dmp", None, dump.bytes), **options)
+def report_on(dump: Dump, *, private: bool = False, detailed: bool = False) -> Report:
+    source = ByteSource("synthetic.dmp", None, dump.bytes)
+    return analyze_source(source, private=private, detailed=detailed)
 
 
 @pytest.mark.parametrize("dump", EXAMPLES, ids=lambda dump: dump.name)

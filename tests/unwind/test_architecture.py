@@ -9,9 +9,13 @@ from smalldump.unwind.architecture import State, state_of
 
 
 def test_a_state_is_what_the_registers_tell() -> None:
-    assert state_of(Registers(X64, {"rip": 1, "rsp": 2, "rbp": 3}, "test")) == State(1, 2, 3, None)
-    assert state_of(Registers(X86, {"eip": 1, "esp": 2}, "test")) == State(1, 2, None, None)
-    assert state_of(Registers(ARM64, {"pc": 1, "sp": 2, "fp": 3, "lr": 4}, "test")) == State(1, 2, 3, 4)
+    values = {"rip": 1, "rsp": 2, "rbp": 3}
+    x64_state = state_of(Registers(X64, values, "test", vectors={"xmm6": 7}))
+    assert x64_state == State(1, 2, 3, None, {**values, "xmm6": 7})
+    assert state_of(Registers(X86, {"eip": 1, "esp": 2}, "test")) == State(1, 2, registers={"eip": 1, "esp": 2})
+    arm64_state = state_of(Registers(ARM64, {"pc": 1, "sp": 2, "fp": 3, "lr": 4}, "test"))
+    assert arm64_state is not None
+    assert arm64_state[:4] == (1, 2, 3, 4)
 
 
 def test_no_state_without_program_counter_or_stack_pointer() -> None:

@@ -9,7 +9,7 @@ from smalldump.analysis.stop_text import stop_text
 from smalldump.analysis.verdict import Verdict, reach_verdict
 from smalldump.knowledge.catalog import BugCheckEntry, bug_check
 from smalldump.model import Absent, Snapshot
-from smalldump.unwind import Stacks, walk
+from smalldump.unwind import NO_CODE, CodeLookup, Stacks, walk
 
 __all__ = ["Analysis", "analyse"]
 
@@ -34,13 +34,17 @@ class Analysis(NamedTuple):
     verdict: Verdict
 
 
-def analyse(machine: Snapshot) -> Analysis:
-    """Analyse a stopped machine. Never raises for what the dump holds: what cannot be told is said to be so."""
+def analyse(machine: Snapshot, lookup: CodeLookup = NO_CODE) -> Analysis:
+    """Analyse a stopped machine. Never raises for what the dump holds: what cannot be told is said to be so.
+
+    Args:
+        lookup: Images and symbols, if there are any.
+    """
     stop = machine.bug_check
     entry = None if isinstance(stop, Absent) else bug_check(stop.stored_code)
     subcode = entry.match(stop.parameters) if entry and not isinstance(stop, Absent) else None
     parameters = decode_parameters(machine, entry)
-    stacks = walk(machine)
+    stacks = walk(machine, lookup)
     return Analysis(
         entry,
         subcode.meaning if subcode else None,

@@ -12,6 +12,8 @@ from smalldump.cli.console import complain, paper_width, say
 from smalldump.cli.exits import ExitCode, of_report
 from smalldump.cli.layout import layout_json, layout_text
 from smalldump.cli.options import no_terminal, private_option
+from smalldump.cli.parameters import parsed
+from smalldump.cli.stacks import StackChoice, parse_cpu, parse_thread
 from smalldump.intake import ByteSource, open_single
 from smalldump.report import Report
 from smalldump.report.text import SECTIONS, render_section
@@ -30,6 +32,8 @@ _KEYS = {
     "unloaded": ("unloaded_modules",),
     "process": ("process", "thread"),
     "processor": ("processor",),
+    "processors": ("processors",),
+    "threads": ("threads",),
     "debugger-data": ("debugger_data",),
     "memory": ("mm",),
     "pages": ("pages",),
@@ -40,13 +44,14 @@ _EPILOG = f"""
 \b
 Sections:
   {", ".join(SECTIONS[:6])},
-  {", ".join(SECTIONS[6:])}
+  {", ".join(SECTIONS[6:])},
   layout  every byte of the file accounted for, unclaimed ones listed
 
 \b
 Examples:
   smalldump show 112226-8765-01.dmp
   smalldump show 112226-8765-01.dmp registers stack
+  smalldump show 112226-8765-01.dmp stack --cpu all
   smalldump show 112226-8765-01.dmp layout --format json
 """
 
@@ -57,30 +62,54 @@ Examples:
     "sections", metavar="[SECTION]...", nargs=-1, type=click.Choice([*SECTIONS, LAYOUT], case_sensitive=False)
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--cpu", metavar="N|all", callback=parsed(parse_cpu), help="The stack of a processor, or of each.")
+@click.option(
+    "--thread", metavar="ADDRESS|all", callback=parsed(parse_thread), help="The stack of a thread, or of each in reach."
+)
+@click.option("--args", is_flag=True, help="With each frame, the words where its arguments lie, as WinDbg's kv.")
 @private_option
-def show(path: str, sections: tuple[str, ...], form: str, private: bool) -> int:
+def show(
+    *,
+    path: str,
+    sections: tuple[str, ...],
+    form: str,
+    cpu: int | str | None,
+    thread: str | None,
+    args: bool,
+    private: bool,
+) -> int:
     """Show what a dump holds: the named sections, or all of them except layout.
 
     PATH is a dump, an archive with one dump in it, or - for standard input.
     """
+    choice = StackChoice(cpu, thread, args)
+    sections = sections or (("stack",) if choice.made else SECTIONS)
     with open_single(path) as source:
         report = analyze_source(source, private=private, detailed=True)
         code = of_report(report)
         if code is ExitCode.UNREADABLE:
             complain(f"{source.name}: {'; '.join(finding['message'] for finding in report['findings'])}")
         elif form == "json":
-            say(json.dumps(_json(source, report, sections or SECTIONS), indent=2))
+            say(json.dumps(_json(source, report, sections), indent=2))
         else:
-            for at, lines in enumerate(_texts(source, report, sections or SECTIONS)):
+            for at, lines in enumerate(_texts(source, report, sections, choice)):
                 say(("\n" if at else "") + lines.rstrip("\n"))
     return code
 
 
-def _texts(source: ByteSource, report: Report, sections: Sequence[str]) -> Iterator[str]:
+def _texts(source: ByteSource, report: Report, sections: Sequence[str], choice: StackChoice) -> Iterator[str]:
     width = paper_width()
     for name in sections:
-        text = layout_text(source, width) if name == LAYOUT else render_section(report, name, width=width)
+        text = _text(source, report, name, choice, width)
         yield text if len(sections) == 1 else f"{click.style(f'[{name}]', bold=True)}\n{text}"
+
+
+def _text(source: ByteSource, report: Report, name: str, choice: StackChoice, width: int) -> str:
+    if name == LAYOUT:
+        return layout_text(source, width)
+    if name == "stack" and choice.made:
+        return choice.text(report, width)
+    return render_section(report, name, width=width)
 
 
 def _json(source: ByteSource, report: Report, sections: Sequence[str]) -> JsonObject:

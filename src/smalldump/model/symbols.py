@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-__all__ = ["FrameProgram", "InlineSite", "SourceLine", "Symbol", "SymbolOrigin", "SymbolTable"]
+__all__ = ["FrameProgram", "InlineSite", "PlaceName", "SourceLine", "Symbol", "SymbolOrigin", "SymbolTable"]
 
 
 class SymbolOrigin(Enum):
@@ -34,6 +34,11 @@ class Symbol(NamedTuple):
     size: int | None
     origin: SymbolOrigin
 
+    def at(self, module: str, rva: int) -> str:
+        """A place in it as WinDbg writes it: `nt!KeBugCheckEx+0x107`, at its beginning without a number."""
+        away = rva - self.rva
+        return f"{module}!{self.name}" + (f"+{away:#x}" if away else "")
+
 
 class SourceLine(NamedTuple):
     """A line of source; lines count from 1."""
@@ -47,6 +52,18 @@ class InlineSite(NamedTuple):
 
     name: str
     line: SourceLine | None
+
+
+class PlaceName(NamedTuple):
+    """What symbols say about a place in code.
+
+    Attributes:
+        inlines: What was inlined there, innermost first.
+    """
+
+    symbol: Symbol
+    line: SourceLine | None
+    inlines: tuple[InlineSite, ...]
 
 
 class FrameProgram(NamedTuple):

@@ -9,12 +9,14 @@ from smalldump.checking import CheckResult
 from smalldump.decode.blobs import decode_blobs
 from smalldump.model import Absent, Finding, Snapshot
 from smalldump.report.code_sections import code_sections
+from smalldump.report.execution_sections import execution_sections
 from smalldump.report.extra_sections import extra_sections
 from smalldump.report.machine_sections import machine_sections
 from smalldump.report.report import SCHEMA, Report
 from smalldump.report.stop_sections import stop_sections
 from smalldump.report.values import JsonObject, fact
 from smalldump.report.verdict_section import verdict_section
+from smalldump.unwind import NO_CODE, CodeLookup
 from smalldump.version import __version__
 
 __all__ = ["build_report", "failure_report"]
@@ -28,6 +30,7 @@ def build_report(
     *,
     private: bool = False,
     detailed: bool = False,
+    lookup: CodeLookup = NO_CODE,
 ) -> Report:
     """The report on an analysed machine.
 
@@ -37,7 +40,8 @@ def build_report(
         checked: What is wrong with the file; by its name without folders.
         data: The whole file.
         private: Whether serial numbers and unique identifiers may be in the report.
-        detailed: Whether every data block is listed.
+        detailed: Whether every data block is listed, and what the other processors and threads were doing.
+        lookup: Images and symbols.
     """
     decoded = decode_blobs(((blob.guid, blob.data) for blob in machine.blobs), private)
     known = [(blob.guid, value) for blob, value in zip(machine.blobs, decoded, strict=True) if value]
@@ -48,7 +52,8 @@ def build_report(
         _head(checked, data, kind)
         | stop_sections(machine, analysis)
         | machine_sections(machine, by_guid)
-        | code_sections(machine, analysis.stacks)
+        | code_sections(machine, analysis.stacks, args=detailed)
+        | (execution_sections(machine, lookup) if detailed else {})
         | extra_sections(machine, decoded, detailed=detailed)
         | {"verdict": verdict_section(analysis.verdict)}
     )

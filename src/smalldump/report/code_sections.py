@@ -9,13 +9,14 @@ from smalldump.images.identity import image_key
 from smalldump.knowledge.drivers import driver
 from smalldump.model import Absent, Contexts, Module, Registers, Snapshot, UnloadedModule
 from smalldump.model.absent import present
+from smalldump.report.frames import frames
 from smalldump.report.values import Json, JsonObject, absent, address, fact, words
-from smalldump.unwind import CallStack, Frame, Stacks, WalkEnd
+from smalldump.unwind import CallStack, Frame, Stacks
 
 __all__ = ["code_sections"]
 
 
-def code_sections(machine: Snapshot, stacks: Stacks) -> JsonObject:
+def code_sections(machine: Snapshot, stacks: Stacks, *, args: bool = False) -> JsonObject:
     """`registers`, `contexts`, `modules`, `unloaded_modules`, `stack_window`, `stack`, `dispatch`, `images_wanted`."""
     unloaded = machine.unloaded_modules
     latest = _crash_time(machine)
@@ -33,10 +34,10 @@ def code_sections(machine: Snapshot, stacks: Stacks) -> JsonObject:
         ),
         "unloaded_modules": fact(unloaded, lambda modules: [_unloaded(module) for module in modules]),
         "stack_window": _stack_window(machine),
-        "stack": _frames(machine, stacks.crash),
+        "stack": _frames(machine, stacks.crash, args),
         "stack_end": stacks.crash.end.value,
         "trap_frame": None if stacks.trap_frame is None else address(stacks.trap_frame),
-        "dispatch": _frames(machine, stacks.dispatch),
+        "dispatch": _frames(machine, stacks.dispatch, args),
         "images_wanted": [_wanted(module) for module in _on_stack(machine, stacks)],
     }
 
@@ -117,32 +118,13 @@ def _stack_window(machine: Snapshot) -> Json:
     }
 
 
-_NOT_WALKED = (WalkEnd.NO_CONTEXT, WalkEnd.NO_STACK, WalkEnd.UNSUPPORTED)
-
-
-def _frames(machine: Snapshot, stack: CallStack) -> Json:
-    if stack.frames or stack.end not in _NOT_WALKED:
-        return [_frame(frame) for frame in stack.frames]
-    missing = (each for each in (machine.contexts.crash, machine.stack) if isinstance(each, Absent))
-    return absent(next(missing, Absent.NOT_CAPTURED))
-
-
-def _frame(frame: Frame) -> JsonObject:
-    written: JsonObject = {
-        "pc": address(frame.pc),
-        "sp": address(frame.sp),
-        "return_address": None if frame.return_address is None else address(frame.return_address),
-        "module": frame.module.name if frame.module else None,
-        "offset": None if frame.offset is None else address(frame.offset),
-        "symbol": None,
-        "trust": frame.trust.value,
-    }
-    return written | {"unloaded_module": frame.unloaded.name} if frame.unloaded else written
+def _frames(machine: Snapshot, stack: CallStack, args: bool) -> Json:
+    return frames(machine, stack, (machine.contexts.crash, machine.stack), args=args)
 
 
 def _on_stack(machine: Snapshot, stacks: Stacks) -> Iterator[Module]:
-    frames: Iterable[Frame] = (*stacks.crash.frames, *stacks.dispatch.frames)
-    seen = {frame.module.base for frame in frames if frame.module}
+    found: Iterable[Frame] = (*stacks.crash.frames, *stacks.dispatch.frames)
+    seen = {frame.module.base for frame in found if frame.module}
     return (module for module in machine.modules if module.base in seen)
 
 

@@ -12,7 +12,7 @@ from smalldump.model import Absent, PhysicalMemory, Process, Processor, Snapshot
 from smalldump.model.absent import present
 from smalldump.report.values import Json, JsonObject, absent, address, code, fact, moment, words
 
-__all__ = ["machine_sections"]
+__all__ = ["machine_sections", "state_name"]
 
 _CLIENT, _SERVER = 1, 3
 _KTHREAD_STATES = (
@@ -212,14 +212,15 @@ def _thread(machine: Snapshot, thread: Thread) -> JsonObject:
         "kernel_stack": fact(thread.kernel_stack, address),
         "teb": fact(thread.teb, _pointer),
         "trap_frame": fact(thread.trap_frame, _pointer),
-        "state": fact(thread.state, _state_name),
+        "state": fact(thread.state, state_name),
         "wait_reason": fact(thread.wait_reason),
         "wait_reason_name": fact(thread.wait_reason, wait_reason_name),
         "priority": fact(thread.priority),
     }
 
 
-def _state_name(state: int) -> str:
+def state_name(state: int) -> str:
+    """A KTHREAD_STATE in words."""
     return _KTHREAD_STATES[state] if state < len(_KTHREAD_STATES) else f"unknown_{state}"
 
 

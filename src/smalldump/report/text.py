@@ -9,7 +9,8 @@ from smalldump.report.columns import columns
 from smalldump.report.document import Document
 from smalldump.report.first_screen import first_screen, headline
 from smalldump.report.shown import counted, is_absent, paragraph, plain, text
-from smalldump.report.text_sections import SECTIONS, module_rows, render_section, stack_lines
+from smalldump.report.stack_text import frame_lines
+from smalldump.report.text_sections import SECTIONS, module_rows, render_section
 from smalldump.report.values import JsonObject
 
 __all__ = ["SECTIONS", "headline", "render", "render_section"]
@@ -23,6 +24,8 @@ _TITLES = {
     "unloaded": "Unloaded drivers",
     "process": "Process and thread",
     "processor": "Processor",
+    "processors": "All processors",
+    "threads": "Threads",
     "debugger-data": "Debugger data block",
     "memory": "Memory counters",
     "pages": "Memory beyond the fixed sections",
@@ -69,7 +72,7 @@ def _stack_brief(report: Document, width: int) -> list[str]:
     before = len(plain(report["dispatch"]) or ())
     hidden = f"Stack: {counted(before, 'frame')} of the dispatch side (-v shows them), then the crash side"
     title = hidden if before else "Stack"
-    return [*paragraph(title, width), *("  " + line for line in stack_lines(report, "stack", width - 2))]
+    return [*paragraph(title, width), *("  " + line for line in frame_lines(report, report["stack"], width - 2))]
 
 
 def _third_party(report: Document, width: int) -> list[str]:

@@ -6,15 +6,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 from smalldump.knowledge.drivers import made_by
-from smalldump.report.columns import columns, shorten, width_of
+from smalldump.report.columns import columns
 from smalldump.report.document import Document
-from smalldump.report.first_screen import frame_place
 from smalldump.report.labels import label, microsoft_name, value_words
 from smalldump.report.shown import address, counted, field_lines, is_absent, paragraph, plain, text, uptime
+from smalldump.report.stack_text import processors_section, stack_section, threads_section
 from smalldump.report.values import Json, JsonObject
-from smalldump.unwind import WalkEnd
 
-__all__ = ["SECTIONS", "module_rows", "render_section", "stack_lines"]
+__all__ = ["SECTIONS", "module_rows", "render_section"]
 
 _CONTEXT_TITLES = {"crash": "Of the code that failed", "prcb": "Of the PRCB", "header": "In the dump header"}
 _NO_REGISTERS = ("found_in", "address", "source")
@@ -101,73 +100,6 @@ def _grid(values: Sequence[tuple[str, str]], digits: int, width: int) -> list[st
     cells = [f"{name:>8}={value[2:]:0>{digits}}" for name, value in values]
     per_line = max((min(width, _GRID_WIDTH) - 2) // (digits + 10), 1)
     return ["  " + " ".join(cells[at : at + per_line]).rstrip() for at in range(0, len(cells), per_line)]
-
-
-def stack_lines(report: Document, name: str, width: int) -> list[str]:
-    """The frames of `stack` or `dispatch`, innermost first, as WinDbg's `k` with the trust beside.
-
-    A narrow screen leaves out the addresses, which the call sites say again.
-    """
-    bits = _bits(report)
-    rows = [
-        [
-            f"{number:02x}",
-            address(frame["sp"], bits),
-            _return_address(frame, bits),
-            shorten(frame_place(report, frame), max(width - _BESIDE_CALL_SITE, _LEAST_CALL_SITE)),
-            frame["trust"],
-        ]
-        for number, frame in enumerate(plain(report[name]) or ())
-    ]
-    if not rows:
-        return [text(report[name], "") or "no frames"]
-    table = [_STACK_HEADERS, *rows]
-    shown = next((each for each in _STACK_COLUMNS if _wide(table, each) <= width), _STACK_COLUMNS[-1])
-    cells = [[row[at] for at in shown] for row in table]
-    return columns(cells[1:], headers=cells[0], width=width, fixed=range(len(shown)))
-
-
-_STACK_HEADERS = ["#", "Child-SP", "RetAddr", "Call Site", "trust"]
-_STACK_COLUMNS = ((0, 1, 2, 3, 4), (0, 1, 3, 4), (0, 3, 4))
-_BESIDE_CALL_SITE, _LEAST_CALL_SITE = 60, 20
-
-
-def _wide(table: Sequence[Sequence[str]], shown: Sequence[int]) -> int:
-    return sum(max(width_of(row[at]) for row in table) + 2 for at in shown) - 2
-
-
-def _return_address(frame: JsonObject, bits: int) -> str:
-    return address(frame["return_address"], bits) if frame["return_address"] else ""
-
-
-def _stack(report: Document, width: int) -> list[str]:
-    lines = _window_line(report, width)
-    if plain(report["dispatch"]):
-        title = paragraph("What ran because of the failure (dispatch):", width)
-        lines += ["", *title, *stack_lines(report, "dispatch", width)]
-        frame = report["trap_frame"]
-        lines += ["", f"TrapFrame @ {address(frame, _bits(report))}" if frame else "Context of the failure:"]
-    lines += ["", "What failed (crash):", *stack_lines(report, "stack", width), ""]
-    return [*lines, *paragraph(f"The walk ended: {_end(report)}.", width)]
-
-
-def _end(report: Document) -> str:
-    try:
-        return WalkEnd(report["stack_end"]).words
-    except ValueError:
-        return text(report["stack_end"])
-
-
-def _window_line(report: Document, width: int) -> list[str]:
-    window = report["stack_window"]
-    if window is None or is_absent(window):
-        return [f"call stack: {text(window)}"]
-    size = int(window["end"], 16) - int(window["start"], 16)
-    bits = _bits(report)
-    missing = plain(window["missing_bytes"])
-    cut = f", the outermost {missing:,} bytes are missing" if missing else ""
-    sentence = f"{address(window['start'], bits)} to {address(window['end'], bits)}, {size:,} bytes{cut}"
-    return paragraph(f"call stack: {sentence}", width)
 
 
 def module_rows(report: Document, modules: Sequence[JsonObject]) -> list[list[str]]:
@@ -307,11 +239,13 @@ _SECTIONS: dict[str, Callable[[Document, int], list[str]]] = {
     "header": _header,
     "bugcheck": _bug_check,
     "registers": _registers,
-    "stack": _stack,
+    "stack": stack_section,
     "modules": _modules,
     "unloaded": _unloaded,
     "process": _process,
     "processor": _named_fields("processor", "processor"),
+    "processors": processors_section,
+    "threads": threads_section,
     "debugger-data": _named_fields("debugger_data", "debugger data block", microsoft_name),
     "memory": _named_fields("mm", "memory counters", microsoft_name),
     "pages": _pages,

@@ -2,24 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
-from smalldump.memory import RangeMap
+from smalldump.memory import AddressSpace, RangeMap
 from smalldump.model import Registers
+from smalldump.unwind.code import Code
 from smalldump.unwind.frames import FrameTrust
 from smalldump.unwind.view import StackView
 
-__all__ = ["Architecture", "Caller", "Interruption", "Leg", "Shapes", "State", "state_of"]
+__all__ = ["Architecture", "Caller", "ExactStep", "Interruption", "Leg", "Shapes", "State", "no_exact_step", "state_of"]
 
 
 class State(NamedTuple):
-    """Registers that a walk goes on from; `link` is the link register. None is not known."""
+    """Registers that a walk goes on from; `link` is the link register. None is not known.
+
+    Attributes:
+        registers: All that are known, by WinDbg's name; empty where only those above are.
+        interrupted: Whether `pc` is the next instruction, and no return address.
+    """
 
     pc: int | None
     sp: int
     fp: int | None = None
     link: int | None = None
+    registers: Mapping[str, int] = MappingProxyType({})
+    interrupted: bool = True
+
+
+class ExactStep(NamedTuple):
+    """A step to the caller, or to the interrupted code, that does not guess."""
+
+    state: State
+    trust: FrameTrust
 
 
 class Interruption(NamedTuple):
@@ -76,12 +92,19 @@ class Architecture(NamedTuple):
 
     Attributes:
         shapes: Finds known structures on the stack.
+        exact: The step to the caller by what images and symbols say; None where they do not lead on. The second
+            argument is all memory of the dump.
         steps: Ways to find callers, the most trustworthy first. Each gives as many as it can, innermost first; the
             next one goes on from there.
     """
 
     shapes: Callable[[StackView], Shapes]
+    exact: Callable[[Code, AddressSpace, State], ExactStep | None]
     steps: Sequence[Callable[[Leg], list[Caller]]]
+
+
+def no_exact_step(_code: Code, _memory: AddressSpace, _state: State) -> None:
+    """For architectures of which no unwind information is read."""
 
 
 def state_of(registers: Registers) -> State | None:
@@ -90,4 +113,4 @@ def state_of(registers: Registers) -> State | None:
     pc, sp = values.get(machine.pc), values.get(machine.sp)
     if pc is None or sp is None:
         return None
-    return State(pc, sp, registers.fp, values.get("lr"))
+    return State(pc, sp, registers.fp, values.get("lr"), {**values, **registers.vectors})

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from smalldump.layout.context import ContextArm64, ExceptionRecord64
-from smalldump.unwind.architecture import Architecture, Caller, Leg, Shapes, State
+from smalldump.unwind.architecture import Architecture, Caller, Leg, Shapes, State, no_exact_step
 from smalldump.unwind.callsite import arm64_call, call_site
 from smalldump.unwind.frames import FrameTrust
 from smalldump.unwind.scan import CALL_SEEN, SLOT, Candidate, best_chain
@@ -38,7 +38,7 @@ def shapes(view: StackView) -> Shapes:
 
 def by_frame_pointer(leg: Leg) -> list[Caller]:
     """The chain of frame records; before it the link register, where the innermost function has not saved it."""
-    view, (_, low, fp, _) = leg.view, leg.state
+    view, low, fp = leg.view, leg.state.sp, leg.state.fp
     first = _from_link(view, leg.state)
     callers = [] if first is None else [first]
     while fp is not None and low <= fp < leg.limit - 8:
@@ -63,7 +63,7 @@ def by_scan(leg: Leg) -> list[Caller]:
     return [Caller(c.address, c.slot + 8, FrameTrust.SCAN) for c in chain]
 
 
-ARCHITECTURE = Architecture(shapes, (by_frame_pointer, by_scan))
+ARCHITECTURE = Architecture(shapes, no_exact_step, (by_frame_pointer, by_scan))
 
 
 def _returns_to(view: StackView, address: int) -> bool:

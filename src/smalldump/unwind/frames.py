@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from smalldump.addresses import format_address
 from smalldump.model import Module, UnloadedModule
+from smalldump.model.symbols import PlaceName
 
 __all__ = ["CallStack", "Frame", "FrameTrust", "Stacks", "WalkEnd"]
 
@@ -88,6 +89,7 @@ class Frame(NamedTuple):
         module: The loaded module that holds `pc`.
         offset: Bytes from the start of the module, loaded or unloaded.
         unloaded: The unloaded driver whose old range holds `pc`.
+        name: What symbols say of the place; None where there are none.
     """
 
     pc: int
@@ -97,9 +99,15 @@ class Frame(NamedTuple):
     offset: int | None
     unloaded: UnloadedModule | None
     trust: FrameTrust
+    name: PlaceName | None = None
 
     def text(self, bits: int = 64) -> str:
-        """The place as WinDbg writes it: `nt+0x3f5a80`, `<Unloaded_dump_stor>+0x1c20`, else the address."""
+        """The place as WinDbg writes it.
+
+        `nt!KeBugCheckEx+0x107`, without symbols `nt+0x3f5a80`, `<Unloaded_dump_stor>+0x1c20`, else the address.
+        """
+        if self.module is not None and self.name is not None:
+            return self.name.symbol.at(self.module.name, self.pc - self.module.base)
         if self.module is not None:
             return f"{self.module.name}+{self.pc - self.module.base:#x}"
         if self.unloaded is not None:

@@ -6,6 +6,7 @@ import struct
 from bisect import bisect_left
 from collections.abc import Collection
 
+from smalldump.memory import AddressSpace
 from smalldump.model import Module, Snapshot, StackWindow, UnloadedModule
 from smalldump.model.absent import present
 from smalldump.unwind.kernel_data import kernel_data
@@ -25,15 +26,15 @@ class StackView:
         start, end: Addresses of the first word and behind the last one.
         size: Bytes of a word.
         words: The values, lowest address first.
-        memory: All memory of the dump.
+        memory: All memory of the dump, and the code of images.
         code: Lowest and highest address (exclusive) that can lie in a module, loaded or unloaded.
         pointers: Index and value of the words that may point into modules.
         cut_short: Whether the window goes on beyond `end`.
         at_base: Whether `end` is the base of the stack.
     """
 
-    def __init__(self, snapshot: Snapshot, window: StackWindow, low: int) -> None:
-        """View `window` from the word that holds the address `low` on."""
+    def __init__(self, snapshot: Snapshot, window: StackWindow, low: int, code: AddressSpace | None = None) -> None:
+        """View `window` from the word that holds the address `low` on; `code` is where instructions are read."""
         self.size = size = snapshot.machine.pointer
         self.start = max(low & -size, (window.start + size - 1) & -size)
         data = window.data[self.start - window.start :][:LONGEST_WINDOW]
@@ -42,7 +43,7 @@ class StackView:
         self.end = self.start + count * size
         self.cut_short = self.end + size <= window.end
         self.at_base = window.cut == 0
-        self.memory = snapshot.memory
+        self.memory = snapshot.memory if code is None else code
         self._modules, self._unloaded_at = snapshot.modules, snapshot.unloaded_at
         self._data = kernel_data(snapshot)
         unloaded = present(snapshot.unloaded_modules) or ()

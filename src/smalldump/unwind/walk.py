@@ -1,21 +1,20 @@
-"""The walk: from the registers of the crash outwards, and from the bug check to the crash. Knows no architecture.
-
-The stack is cut into pieces at the trap frames on it: below one lies what the interruption ran, and its registers
-are those of the interrupted code, where the walk goes on.
-"""
+"""The walk: from the registers of the crash outwards, and from the bug check to the crash. Knows no architecture."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from smalldump.model import Absent, Registers, Snapshot, StackWindow
 from smalldump.model.machine import ARM64, X64, X86, Machine
 from smalldump.unwind import arm64, x64, x86
-from smalldump.unwind.architecture import Architecture, Caller, Interruption, Leg, State, state_of
+from smalldump.unwind.architecture import Architecture, State, state_of
+from smalldump.unwind.climb import Climb, Place, frames_of
+from smalldump.unwind.code import Code
 from smalldump.unwind.frames import CallStack, Frame, FrameTrust, Stacks, WalkEnd
+from smalldump.unwind.lookup import NO_CODE, CodeLookup
 from smalldump.unwind.view import LONGEST_WINDOW, StackView
 
-__all__ = ["CallStack", "Frame", "FrameTrust", "Stacks", "WalkEnd", "walk"]
+__all__ = ["walk", "walk_from"]
 
 _ARCHITECTURES: Mapping[Machine, Architecture] = {
     X64: x64.ARCHITECTURE,
@@ -24,33 +23,60 @@ _ARCHITECTURES: Mapping[Machine, Architecture] = {
 }
 
 
-def walk(snapshot: Snapshot) -> Stacks:
-    """Find the call stack of the thread that crashed, without images or symbols.
+def walk(snapshot: Snapshot, lookup: CodeLookup = NO_CODE) -> Stacks:
+    """Find the call stack of the thread that crashed.
 
     A stack that cannot be walked is empty or has only its first frame, and `end` says why. Takes time in proportion to
     the stack, of which at most 128 KiB are searched.
+
+    Args:
+        lookup: Images and symbols; without them frames are inferred from the stack and what code the dump holds.
     """
     registers, window = snapshot.contexts.crash, snapshot.stack
     crash = None if isinstance(registers, Absent) else state_of(registers)
-    architecture = _ARCHITECTURES.get(snapshot.machine)
+    architecture, code = _ARCHITECTURES.get(snapshot.machine), Code(snapshot.memory, snapshot.modules, lookup)
     if architecture is None:
         return _nothing((), WalkEnd.UNSUPPORTED)
     if crash is None or isinstance(registers, Absent):
         return _nothing((), WalkEnd.NO_CONTEXT)
     if isinstance(window, Absent) or crash.sp not in window:
-        return _nothing(_first(snapshot, crash), WalkEnd.NO_STACK)
+        return _nothing(_first(snapshot, code, crash), WalkEnd.NO_STACK)
     stop = _stop(snapshot, registers, crash, window)
-    view = StackView(snapshot, window, (stop or crash).sp)
-    climb = _Climb(snapshot, architecture, view)
+    climb = Climb(snapshot, architecture, StackView(snapshot, window, (stop or crash).sp, code), code)
     trap = climb.trap_before(crash, registers.address)
     dispatch = CallStack((), WalkEnd.SAME_CONTEXT)
     if stop is not None:
         dispatch = climb.stack(stop, crash.sp if trap is None else trap.start)
+        crash = _completed(crash, climb.arrived)
     return Stacks(climb.stack(crash), dispatch, None if trap is None else trap.start)
+
+
+def walk_from(
+    snapshot: Snapshot, registers: Registers, window: StackWindow | Absent, lookup: CodeLookup = NO_CODE
+) -> CallStack:
+    """The call stack from any registers on, for example those of another processor or a waiting thread."""
+    state, code = state_of(registers), Code(snapshot.memory, snapshot.modules, lookup)
+    architecture = _ARCHITECTURES.get(snapshot.machine)
+    if architecture is None:
+        return CallStack((), WalkEnd.UNSUPPORTED)
+    if state is None:
+        return CallStack((), WalkEnd.NO_CONTEXT)
+    if state.sp < snapshot.machine.kernel_start:
+        return CallStack(_first(snapshot, code, state), WalkEnd.USER_MODE)
+    if isinstance(window, Absent) or state.sp not in window:
+        return CallStack(_first(snapshot, code, state), WalkEnd.NO_STACK)
+    return Climb(snapshot, architecture, StackView(snapshot, window, state.sp, code), code).stack(state)
 
 
 def _nothing(frames: tuple[Frame, ...], end: WalkEnd) -> Stacks:
     return Stacks(CallStack(frames, end), CallStack((), end), None)
+
+
+# A trap frame saves only some registers; what ran because of the failure has preserved the others.
+def _completed(crash: State, arrived: State | None) -> State:
+    if arrived is None or (arrived.pc, arrived.sp) != (crash.pc, crash.sp):
+        return crash
+    return crash._replace(registers={**arrived.registers, **crash.registers})
 
 
 # The engine's registers lie at or below the crash's. Where the writer replaced them (0x1000007E) the window still
@@ -66,71 +92,6 @@ def _stop(snapshot: Snapshot, registers: Registers, crash: State, window: StackW
     return None
 
 
-def _first(snapshot: Snapshot, state: State) -> tuple[Frame, ...]:
-    return () if state.pc is None else (_frame(snapshot, state.pc, state.sp, FrameTrust.CONTEXT, None),)
-
-
-def _frame(snapshot: Snapshot, pc: int, sp: int, trust: FrameTrust, return_address: int | None) -> Frame:
-    module = snapshot.modules.at(pc)
-    unloaded = snapshot.unloaded_at(pc) if module is None else None
-    owner = module or unloaded
-    return Frame(pc, sp, return_address, module, None if owner is None else pc - owner.base, unloaded, trust)
-
-
-class _Climb:
-    """The walk over one view of the stack."""
-
-    def __init__(self, snapshot: Snapshot, architecture: Architecture, view: StackView) -> None:
-        self.snapshot, self.architecture, self.view = snapshot, architecture, view
-        self.shapes = architecture.shapes(view)
-
-    def trap_before(self, crash: State, address: int | None) -> Interruption | None:
-        """The trap frame that was made when the code of the state `crash` was interrupted."""
-        traps = self.shapes.interruptions
-        return next((trap for trap in traps if trap.start == address or trap.state.sp == crash.sp), None)
-
-    def stack(self, state: State, limit: int | None = None) -> CallStack:
-        """The frames from `state` on, those below `limit` only."""
-        frames: list[Frame] = []
-        while True:
-            trap = self._next_trap(state.sp, limit)
-            border = trap.start if trap else self.view.end if limit is None else limit
-            callers = self._callers(state, border)
-            frames += self._frames(state, callers)
-            if trap is None or (limit is not None and trap.start == limit):
-                return CallStack(tuple(frames), self._end(callers, limit))
-            state = trap.state
-            if limit is not None and state.sp >= limit:
-                return CallStack(tuple(frames), WalkEnd.CRASH_CONTEXT)
-            if trap.user or state.sp < trap.end or state.sp not in self.view:
-                frames += _first(self.snapshot, state)
-                return CallStack(tuple(frames), WalkEnd.USER_MODE if trap.user else WalkEnd.OTHER_STACK)
-
-    def _next_trap(self, sp: int, limit: int | None) -> Interruption | None:
-        traps = self.shapes.interruptions
-        return next((trap for trap in traps if trap.start >= sp and (limit is None or trap.start <= limit)), None)
-
-    def _callers(self, state: State, border: int) -> list[Caller]:
-        anchored = any(trap.start == border for trap in self.shapes.interruptions)
-        leg, callers = Leg(self.view, self.shapes, state, border, anchored), list[Caller]()
-        for step in self.architecture.steps:
-            callers += step(leg)
-            if callers:
-                last = callers[-1]
-                leg = leg._replace(state=State(last.address, last.sp, last.fp))
-        return callers
-
-    def _frames(self, state: State, callers: Sequence[Caller]) -> list[Frame]:
-        places = [] if state.pc is None else [(state.pc, state.sp, FrameTrust.CONTEXT)]
-        places += [(caller.address, caller.sp, caller.trust) for caller in callers]
-        returns = [*(pc for pc, _, _ in places[1:]), None]
-        return [_frame(self.snapshot, *place, address) for place, address in zip(places, returns, strict=False)]
-
-    def _end(self, callers: Sequence[Caller], limit: int | None) -> WalkEnd:
-        if limit is not None:
-            return WalkEnd.CRASH_CONTEXT
-        if self.view.cut_short:
-            return WalkEnd.LIMIT
-        if not callers:
-            return WalkEnd.NO_MORE_CANDIDATES
-        return WalkEnd.STACK_BASE if self.view.at_base else WalkEnd.END_OF_WINDOW
+def _first(snapshot: Snapshot, code: Code, state: State) -> tuple[Frame, ...]:
+    places = [] if state.pc is None else [Place(state.pc, state.sp, FrameTrust.CONTEXT, True)]
+    return frames_of(snapshot, code, places)

@@ -12,7 +12,7 @@ from functools import partial
 
 from smalldump.layout.context import ContextX64, ExceptionRecord64, KtrapFrameX64
 from smalldump.model.machine import X64
-from smalldump.unwind.architecture import Architecture, Caller, Interruption, Leg, Shapes, State
+from smalldump.unwind.architecture import Architecture, Caller, Interruption, Leg, Shapes, State, no_exact_step
 from smalldump.unwind.callsite import CallSite, call_site, x86_call
 from smalldump.unwind.epilogue import REACH, frame_size
 from smalldump.unwind.frames import FrameTrust
@@ -62,7 +62,7 @@ def by_scan(leg: Leg) -> list[Caller]:
     ]
 
 
-ARCHITECTURE = Architecture(shapes, (by_scan,))
+ARCHITECTURE = Architecture(shapes, no_exact_step, (by_scan,))
 
 
 def _possible(leg: Leg) -> Iterator[tuple[int, int]]:

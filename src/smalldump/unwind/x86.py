@@ -11,7 +11,7 @@ from functools import partial
 
 from smalldump.layout.context import ContextX86, ExceptionRecord32, KtrapFrameX86
 from smalldump.model.machine import X86
-from smalldump.unwind.architecture import Architecture, Caller, Interruption, Leg, Shapes, State
+from smalldump.unwind.architecture import Architecture, Caller, Interruption, Leg, Shapes, State, no_exact_step
 from smalldump.unwind.callsite import call_site, x86_call
 from smalldump.unwind.frames import FrameTrust
 from smalldump.unwind.scan import CALL_SEEN, SLOT, Candidate, best_chain
@@ -39,7 +39,7 @@ def shapes(view: StackView) -> Shapes:
 
 def by_frame_pointer(leg: Leg) -> list[Caller]:
     """The chain of EBP; before it the caller of a function that has only just been entered."""
-    view, (_, low, fp, _) = leg.view, leg.state
+    view, low, fp = leg.view, leg.state.sp, leg.state.fp
     first = _entered_from(view, leg.state)
     callers = [] if first is None else [first]
     while fp is not None and low <= fp < leg.limit - 4:
@@ -60,7 +60,7 @@ def by_scan(leg: Leg) -> list[Caller]:
     return [Caller(c.address, c.slot + 4, FrameTrust.SCAN) for c in chain]
 
 
-ARCHITECTURE = Architecture(shapes, (by_frame_pointer, by_scan))
+ARCHITECTURE = Architecture(shapes, no_exact_step, (by_frame_pointer, by_scan))
 
 
 def _possible(leg: Leg) -> Iterator[tuple[int, int, float]]:
