@@ -92,6 +92,7 @@ class Architecture(NamedTuple):
 
     Attributes:
         shapes: Finds known structures on the stack.
+        returns: Whether an address can be a return address: in code, and behind a CALL as far as the code is there.
         exact: The step to the caller by what images and symbols say; None where they do not lead on. The second
             argument is all memory of the dump.
         steps: Ways to find callers, the most trustworthy first. Each gives as many as it can, innermost first; the
@@ -99,6 +100,7 @@ class Architecture(NamedTuple):
     """
 
     shapes: Callable[[StackView], Shapes]
+    returns: Callable[[StackView, int], bool]
     exact: Callable[[Code, AddressSpace, State], ExactStep | None]
     steps: Sequence[Callable[[Leg], list[Caller]]]
 

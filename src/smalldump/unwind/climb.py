@@ -68,11 +68,13 @@ class Climb:
             if step is None:
                 return state, None
             outer = step.state
-            if limit is not None and outer.sp >= limit:
+            if limit is not None and self._beyond(outer, limit):
                 self.arrived = outer
                 return outer, WalkEnd.CRASH_CONTEXT
             if not outer.pc:
                 return outer, WalkEnd.STACK_BASE
+            if not outer.interrupted and not self.architecture.returns(self.view, outer.pc):
+                return state, None  # the stack is not what the unwind information says: overwritten, perhaps
             places.append(Place(outer.pc, outer.sp, step.trust, outer.interrupted))
             if outer.pc < self.snapshot.machine.kernel_start:
                 return outer, WalkEnd.USER_MODE
@@ -80,6 +82,11 @@ class Climb:
                 return outer, WalkEnd.NO_MORE_CANDIDATES
             state = outer
         return state, WalkEnd.LIMIT
+
+    # The frame whose stack pointer is at a trap frame is the handler's, which made it.
+    def _beyond(self, outer: State, limit: int) -> bool:
+        handler = not outer.interrupted and any(trap.start == limit for trap in self.shapes.interruptions)
+        return outer.sp > limit if handler else outer.sp >= limit
 
     def _scanned(self, state: State, limit: int | None, places: list[Place]) -> tuple[State, WalkEnd | None]:
         if state.sp not in self.view:

@@ -12,9 +12,10 @@ from functools import partial
 
 from smalldump.layout.context import ContextX64, ExceptionRecord64, KtrapFrameX64
 from smalldump.model.machine import X64
-from smalldump.unwind.architecture import Architecture, Caller, Interruption, Leg, Shapes, State, no_exact_step
+from smalldump.unwind.architecture import Architecture, Caller, Interruption, Leg, Shapes, State
 from smalldump.unwind.callsite import CallSite, call_site, x86_call
 from smalldump.unwind.epilogue import REACH, frame_size
+from smalldump.unwind.exact import x64_step
 from smalldump.unwind.frames import FrameTrust
 from smalldump.unwind.scan import CALL_SEEN, SLOT, Candidate, best_chain
 from smalldump.unwind.shapes import exception_records, flags_fit, places, shapes_of
@@ -62,7 +63,12 @@ def by_scan(leg: Leg) -> list[Caller]:
     ]
 
 
-ARCHITECTURE = Architecture(shapes, no_exact_step, (by_scan,))
+def returns(view: StackView, address: int) -> bool:
+    """Whether an address lies in code, and behind a CALL as far as the code is there."""
+    return view.holds_code(address) and call_site(view.memory, address, _decode).found is not False
+
+
+ARCHITECTURE = Architecture(shapes, returns, x64_step, (by_scan,))
 
 
 def _possible(leg: Leg) -> Iterator[tuple[int, int]]:

@@ -60,7 +60,12 @@ def by_scan(leg: Leg) -> list[Caller]:
     return [Caller(c.address, c.slot + 4, FrameTrust.SCAN) for c in chain]
 
 
-ARCHITECTURE = Architecture(shapes, no_exact_step, (by_frame_pointer, by_scan))
+def returns(view: StackView, address: int) -> bool:
+    """Whether an address lies in code, and behind a CALL as far as the code is there."""
+    return view.holds_code(address) and call_site(view.memory, address, _decode).found is not False
+
+
+ARCHITECTURE = Architecture(shapes, returns, no_exact_step, (by_frame_pointer, by_scan))
 
 
 def _possible(leg: Leg) -> Iterator[tuple[int, int, float]]:

@@ -1,0 +1,60 @@
+"""Steps that images prove: the caller by unwind information, as far as registers and images lead.
+
+The architectures' own modules know how one function is undone; here stands when it may be, and what comes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from smalldump.memory import AddressSpace
+from smalldump.model.machine import ARM64, X64, Machine
+from smalldump.unwind import arm64_unwind, x64_unwind
+from smalldump.unwind.architecture import ExactStep, State
+from smalldump.unwind.code import Code
+from smalldump.unwind.frames import FrameTrust
+from smalldump.unwind.unwound import NotUnwound, UnwindKind, Unwound
+
+__all__ = ["arm64_frame_size", "arm64_step", "x64_frame_size", "x64_step"]
+
+_Unwind = Callable[..., Unwound | NotUnwound]
+
+
+def x64_step(code: Code, memory: AddressSpace, state: State) -> ExactStep | None:
+    """The caller of an x64 function whose image is at hand."""
+    return _step(X64, x64_unwind.unwind, code, memory, state)
+
+
+def arm64_step(code: Code, memory: AddressSpace, state: State) -> ExactStep | None:
+    """The caller of an ARM64 function whose image is at hand."""
+    return _step(ARM64, arm64_unwind.unwind, code, memory, state)
+
+
+def x64_frame_size(code: Code, address: int) -> int | None:
+    """Bytes from the stack pointer behind a call that returns to `address` up to the next return address."""
+    found = code.image_at(address - 1)
+    return None if found is None else x64_unwind.frame_size(found[1], address - found[0].base)
+
+
+def arm64_frame_size(code: Code, address: int) -> int | None:
+    """Bytes from the stack pointer behind a call that returns to `address` up to the next return address."""
+    found = code.image_at(address - 4)
+    return None if found is None else arm64_unwind.frame_size(found[1], address - found[0].base)
+
+
+def _step(machine: Machine, unwind: _Unwind, code: Code, memory: AddressSpace, state: State) -> ExactStep | None:
+    if state.pc is None:
+        return None
+    found = code.image_at(state.pc if state.interrupted else state.pc - 1)
+    if found is None:
+        return None
+    module, image = found
+    registers = {**state.registers, machine.pc: state.pc, machine.sp: state.sp}
+    caller = unwind(image, module.base, memory, registers, exact_pc=state.interrupted)
+    if isinstance(caller, NotUnwound):
+        return None
+    values = caller.registers
+    interrupted = caller.kind is not UnwindKind.CALL
+    link = values.get("lr") if interrupted else None
+    outer = State(values[machine.pc], values[machine.sp], values.get(machine.fp), link, values, interrupted)
+    return ExactStep(outer, FrameTrust.UNWIND_INFO)
