@@ -10,6 +10,7 @@ from smalldump.memory import AddressSpace, RangeMap
 from smalldump.model import Registers
 from smalldump.unwind.code import Code
 from smalldump.unwind.frames import FrameTrust
+from smalldump.unwind.unwound import NotUnwound
 from smalldump.unwind.view import StackView
 
 __all__ = ["Architecture", "Caller", "ExactStep", "Interruption", "Leg", "Shapes", "State", "no_exact_step", "state_of"]
@@ -93,20 +94,21 @@ class Architecture(NamedTuple):
     Attributes:
         shapes: Finds known structures on the stack.
         returns: Whether an address can be a return address: in code, and behind a CALL as far as the code is there.
-        exact: The step to the caller by what images and symbols say; None where they do not lead on. The second
-            argument is all memory of the dump.
+        exact: The step to the caller by what images and symbols say, or why they do not lead on. The second argument
+            is all memory of the dump.
         steps: Ways to find callers, the most trustworthy first. Each gives as many as it can, innermost first; the
             next one goes on from there.
     """
 
     shapes: Callable[[StackView], Shapes]
     returns: Callable[[StackView, int], bool]
-    exact: Callable[[Code, AddressSpace, State], ExactStep | None]
+    exact: Callable[[Code, AddressSpace, State], ExactStep | NotUnwound]
     steps: Sequence[Callable[[Leg], list[Caller]]]
 
 
-def no_exact_step(_code: Code, _memory: AddressSpace, _state: State) -> None:
+def no_exact_step(_code: Code, _memory: AddressSpace, _state: State) -> NotUnwound:
     """For architectures of which no unwind information is read."""
+    return NotUnwound.UNSUPPORTED
 
 
 def state_of(registers: Registers) -> State | None:

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from smalldump.model import Snapshot
+from smalldump.model import Absent, Snapshot, StackWindow
 from smalldump.unwind.architecture import Architecture, Caller, Interruption, Leg, State
 from smalldump.unwind.code import Code
 from smalldump.unwind.frames import CallStack, Frame, FrameTrust, WalkEnd
-from smalldump.unwind.view import StackView
+from smalldump.unwind.unwound import NotUnwound
+from smalldump.unwind.view import LONGEST_WINDOW, StackView
 
 __all__ = ["Climb", "Place", "frames_of"]
 
 _MOST_FRAMES = 4096
+_MOST_STACKS = 8
 
 
 class Place(NamedTuple):
@@ -38,12 +40,16 @@ class Climb:
 
     Attributes:
         arrived: Registers with which exact steps reached the limit of the last walk, or None.
+        stuck: Why the last exact step was not possible; None where it led nowhere.
+        stacks: How many other stacks the walk went on to.
     """
 
     def __init__(self, snapshot: Snapshot, architecture: Architecture, view: StackView, code: Code) -> None:
         self.snapshot, self.architecture, self.view, self.code = snapshot, architecture, view, code
         self.shapes = architecture.shapes(view)
         self.arrived: State | None = None
+        self.stuck: NotUnwound | None = None
+        self.stacks = 0
 
     def trap_before(self, crash: State, address: int | None) -> Interruption | None:
         """The trap frame that was made when the code of the state `crash` was interrupted."""
@@ -65,7 +71,8 @@ class Climb:
     def _exact(self, state: State, limit: int | None, places: list[Place]) -> tuple[State, WalkEnd | None]:
         while len(places) < _MOST_FRAMES:
             step = self.architecture.exact(self.code, self.snapshot.memory, state)
-            if step is None:
+            if isinstance(step, NotUnwound):
+                self.stuck = step
                 return state, None
             outer = step.state
             if limit is not None and self._beyond(outer, limit):
@@ -74,6 +81,7 @@ class Climb:
             if not outer.pc:
                 return outer, WalkEnd.STACK_BASE
             if not outer.interrupted and not self.architecture.returns(self.view, outer.pc):
+                self.stuck = None
                 return state, None  # the stack is not what the unwind information says: overwritten, perhaps
             places.append(Place(outer.pc, outer.sp, step.trust, outer.interrupted))
             if outer.pc < self.snapshot.machine.kernel_start:
@@ -89,7 +97,7 @@ class Climb:
         return outer.sp > limit if handler else outer.sp >= limit
 
     def _scanned(self, state: State, limit: int | None, places: list[Place]) -> tuple[State, WalkEnd | None]:
-        if state.sp not in self.view:
+        if state.sp not in self.view and not self._change_stack(state.sp):
             return state, WalkEnd.OTHER_STACK
         trap = self._next_trap(state.sp, limit)
         border = trap.start if trap else self.view.end if limit is None else limit
@@ -102,9 +110,17 @@ class Climb:
             return state, WalkEnd.CRASH_CONTEXT
         if state.pc is not None:
             places.append(Place(state.pc, state.sp, FrameTrust.CONTEXT, True))
-        if trap.user:
-            return state, WalkEnd.USER_MODE
-        return state, WalkEnd.OTHER_STACK if state.sp < trap.end or state.sp not in self.view else None
+        return state, WalkEnd.USER_MODE if trap.user else None
+
+    # Deferred calls, some interrupts and double faults run on stacks of their own, which a dump may hold, too.
+    def _change_stack(self, sp: int) -> bool:
+        self.stacks += 1
+        data = self.snapshot.memory.read_some(sp, LONGEST_WINDOW) if self.stacks < _MOST_STACKS else b""
+        if len(data) < self.snapshot.machine.pointer:
+            return False
+        self.view = StackView(self.snapshot, StackWindow(sp, memoryview(data), Absent.NOT_APPLICABLE), sp, self.code)
+        self.shapes = self.architecture.shapes(self.view)
+        return True
 
     def _next_trap(self, sp: int, limit: int | None) -> Interruption | None:
         traps = self.shapes.interruptions
@@ -125,6 +141,8 @@ class Climb:
             return WalkEnd.CRASH_CONTEXT
         if self.view.cut_short:
             return WalkEnd.LIMIT
+        if not callers and self.stuck is NotUnwound.NO_STACK:
+            return WalkEnd.OTHER_STACK
         if not callers:
             return WalkEnd.NO_MORE_CANDIDATES
         return WalkEnd.STACK_BASE if self.view.at_base else WalkEnd.END_OF_WINDOW

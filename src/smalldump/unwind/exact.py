@@ -20,12 +20,12 @@ __all__ = ["arm64_frame_size", "arm64_step", "x64_frame_size", "x64_step"]
 _Unwind = Callable[..., Unwound | NotUnwound]
 
 
-def x64_step(code: Code, memory: AddressSpace, state: State) -> ExactStep | None:
+def x64_step(code: Code, memory: AddressSpace, state: State) -> ExactStep | NotUnwound:
     """The caller of an x64 function whose image is at hand."""
     return _step(X64, x64_unwind.unwind, code, memory, state)
 
 
-def arm64_step(code: Code, memory: AddressSpace, state: State) -> ExactStep | None:
+def arm64_step(code: Code, memory: AddressSpace, state: State) -> ExactStep | NotUnwound:
     """The caller of an ARM64 function whose image is at hand."""
     return _step(ARM64, arm64_unwind.unwind, code, memory, state)
 
@@ -42,17 +42,17 @@ def arm64_frame_size(code: Code, address: int) -> int | None:
     return None if found is None else arm64_unwind.frame_size(found[1], address - found[0].base)
 
 
-def _step(machine: Machine, unwind: _Unwind, code: Code, memory: AddressSpace, state: State) -> ExactStep | None:
+def _step(machine: Machine, unwind: _Unwind, code: Code, memory: AddressSpace, state: State) -> ExactStep | NotUnwound:
     if state.pc is None:
-        return None
+        return NotUnwound.UNKNOWN_REGISTER
     found = code.image_at(state.pc if state.interrupted else state.pc - 1)
     if found is None:
-        return None
+        return NotUnwound.NO_CODE
     module, image = found
     registers = {**state.registers, machine.pc: state.pc, machine.sp: state.sp}
     caller = unwind(image, module.base, memory, registers, exact_pc=state.interrupted)
     if isinstance(caller, NotUnwound):
-        return None
+        return caller
     values = caller.registers
     interrupted = caller.kind is not UnwindKind.CALL
     link = values.get("lr") if interrupted else None
