@@ -1,0 +1,102 @@
+"""The function table of an image (`.pdata`), looked up by RVA without decoding more than is asked for."""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_right
+from functools import cached_property
+from typing import NamedTuple
+
+from smalldump.images.reading import ImageBytes
+from smalldump.layout.dump import MachineType
+from smalldump.layout.pe import RuntimeFunctionArm64, RuntimeFunctionX64
+
+__all__ = ["FunctionTable", "RuntimeFunction"]
+
+_RECORDS: dict[int, type[RuntimeFunctionX64] | type[RuntimeFunctionArm64]] = {
+    MachineType.X64: RuntimeFunctionX64,
+    MachineType.ARM64: RuntimeFunctionArm64,
+}
+_MOST_BYTES = 1 << 26
+"""Most bytes of a function table; the largest real ones have about 10 MB."""
+_BEGIN = struct.Struct("<I")
+
+
+class RuntimeFunction(NamedTuple):
+    """An entry of the function table.
+
+    Attributes:
+        begin: RVA of the first instruction.
+        end: RVA behind the last one; None on ARM64, where the unwind data tell it.
+        unwind: RVA of the unwind data, or what else the low bits make of it.
+    """
+
+    begin: int
+    end: int | None
+    unwind: int
+
+
+class FunctionTable:
+    """The table of one image."""
+
+    def __init__(self, image: ImageBytes, machine: int, directory: tuple[int, int] | None) -> None:
+        """Take the image, its machine and where the table lies (RVA, bytes)."""
+        self._image = image
+        self._record = _RECORDS.get(machine)
+        self._rva, size = directory if directory and self._record else (0, 0)
+        self._width = self._record.SIZE if self._record else 1
+        self._count = min(size, _MOST_BYTES) // self._width
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, index: int) -> RuntimeFunction:
+        """The entry at `index`, counted from 0.
+
+        Raises:
+            IndexError: There are not so many.
+            MemoryUnavailable: The entry is not there.
+        """
+        if not 0 <= index < self._count:
+            raise IndexError(index)
+        if self._table is not None:
+            return self._decoded(self._table[index * self._width : (index + 1) * self._width])
+        return self.read(self._rva + index * self._width)
+
+    def find(self, rva: int) -> RuntimeFunction | None:
+        """The entry with the greatest begin at or before `rva` whose end, where the entry tells it, is behind it.
+
+        Raises:
+            MemoryUnavailable: The part of the table that would tell is not there.
+        """
+        index = bisect_right(range(self._count), rva, key=self._begin) - 1
+        if index < 0:
+            return None
+        found = self[index]
+        return found if found.end is None or rva < found.end else None
+
+    def read(self, rva: int) -> RuntimeFunction:
+        """The entry that lies at `rva`, within the table or elsewhere.
+
+        Raises:
+            MemoryUnavailable: It is not there.
+        """
+        return self._decoded(self._image.read(rva, self._width))
+
+    # The whole table, where all of it is there.
+    @cached_property
+    def _table(self) -> memoryview | None:
+        return self._image.view(self._rva, self._count * self._width)
+
+    def _begin(self, index: int) -> int:
+        at = index * self._width
+        if self._table is not None:
+            return int(_BEGIN.unpack_from(self._table, at)[0])
+        return int.from_bytes(self._image.read(self._rva + at, 4), "little")
+
+    def _decoded(self, data: bytes | memoryview) -> RuntimeFunction:
+        if self._record is RuntimeFunctionArm64:
+            arm64 = RuntimeFunctionArm64(data)
+            return RuntimeFunction(arm64.begin_address, None, arm64.unwind_data)
+        x64 = RuntimeFunctionX64(data)
+        return RuntimeFunction(x64.begin_address, x64.end_address, x64.unwind_info_address)
