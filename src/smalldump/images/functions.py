@@ -7,9 +7,11 @@ from bisect import bisect_right
 from functools import cached_property
 from typing import NamedTuple
 
+from smalldump.errors import MemoryUnavailable
 from smalldump.images.reading import ImageBytes
 from smalldump.layout.dump import MachineType
 from smalldump.layout.pe import RuntimeFunctionArm64, RuntimeFunctionX64
+from smalldump.layout.unwind_info import LONGEST, UnwindInfo, UnwindInfoHeader, parse_unwind_info
 
 __all__ = ["FunctionTable", "RuntimeFunction"]
 
@@ -45,6 +47,7 @@ class FunctionTable:
         self._record = _RECORDS.get(machine)
         self._rva, size = directory if directory and self._record else (0, 0)
         self._width = self._record.SIZE if self._record else 1
+        self._infos: dict[int, UnwindInfo] = {}
         self._count = min(size, _MOST_BYTES) // self._width
 
     def __len__(self) -> int:
@@ -82,6 +85,21 @@ class FunctionTable:
             MemoryUnavailable: It is not there.
         """
         return self._decoded(self._image.read(rva, self._width))
+
+    def unwind_info(self, rva: int) -> UnwindInfo:
+        """The x64 unwind information at `rva`, remembered.
+
+        Raises:
+            MemoryUnavailable: It is not there.
+            FormatError: It is malformed.
+        """
+        found = self._infos.get(rva)
+        if found is None:
+            data = self._image.read_some(rva, LONGEST)
+            if len(data) < UnwindInfoHeader.SIZE:
+                raise MemoryUnavailable(rva, UnwindInfoHeader.SIZE, data)
+            found = self._infos[rva] = parse_unwind_info(data)
+        return found
 
     # The whole table, where all of it is there.
     @cached_property

@@ -1,0 +1,255 @@
+"""One step up a stack of x64, by the unwind information of the image.
+
+In the body of a function all operations of its prologue are undone; in the prologue those that were done; in an
+epilogue what is left of it is done. A function without unwind information is a leaf: it has moved neither the stack
+pointer nor any register that belongs to its caller. Source: Microsoft's "x64 exception handling".
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping
+
+from smalldump.errors import FormatError, MemoryUnavailable
+from smalldump.images import PeImage, RuntimeFunction
+from smalldump.layout.unwind_info import REGISTERS, Op, UnwindCode, UnwindInfo
+from smalldump.memory import AddressSpace
+from smalldump.unwind.unwound import NotUnwound, Stuck, UnwindKind, Unwound
+from smalldump.unwind.x64_epilogue import REACH, Ending, ending
+
+__all__ = ["frame_size", "unwind"]
+
+NONVOLATILE = (
+    *("rbx", "rbp", "rsi", "rdi", "r12", "r13", "r14", "r15"),
+    *(f"xmm{number}" for number in range(6, 16)),
+)
+"""What a function must preserve for its caller; all other registers are lost in a call."""
+_XMM = tuple(f"xmm{number}" for number in range(16))
+_CHAIN = 32
+"""Most entries that are followed from one to the next; real ones chain two or three."""
+_MASK = (1 << 64) - 1
+_MACHINE_FRAME = struct.Struct("<5Q")
+
+
+def unwind(
+    image: PeImage, base: int, memory: AddressSpace, registers: Mapping[str, int], *, exact_pc: bool
+) -> Unwound | NotUnwound:
+    """Find the caller of the function that runs at `registers["rip"]`.
+
+    Args:
+        image: The image that holds it.
+        base: Where the image is loaded.
+        memory: Where the stack is.
+        registers: By WinDbg's name, xmm registers as 128-bit integers; those that are not in it are not known.
+        exact_pc: Whether rip was interrupted; else it is a return address.
+
+    Returns:
+        The caller's rip, rsp and nonvolatile registers, those that are known; for a machine frame also its cs, efl
+        and ss. Where there is no caller, why.
+    """
+    try:
+        return _Step(image, base, memory, registers, exact_pc).caller()
+    except Stuck as stuck:
+        return stuck.why
+    except MemoryUnavailable:
+        return NotUnwound.NO_UNWIND_DATA
+    except FormatError:
+        return NotUnwound.BAD_UNWIND_DATA
+
+
+def frame_size(image: PeImage, rva: int) -> int | None:
+    """Bytes from the stack pointer behind a call up to the slot of the function's own return address.
+
+    Args:
+        image: The image.
+        rva: Where the call returns to.
+
+    Returns:
+        The size, or None where it depends on a frame register, is not known, or there is a machine frame instead.
+    """
+    try:
+        function = image.functions.find(rva - 1)
+        infos = [] if function is None else [info for _, info in chained(image, function)]
+    except (FormatError, MemoryUnavailable, Stuck):
+        return None
+    codes = [code for info in infos for code in info.codes]
+    if not infos or any(code.op in (Op.SET_FPREG, Op.PUSH_MACHFRAME) for code in codes):
+        return None
+    return sum(map(moved, codes))
+
+
+def chained(image: PeImage, function: RuntimeFunction) -> Iterator[tuple[RuntimeFunction, UnwindInfo]]:
+    """The entries whose prologues ran for a place in `function`, the latest first, with their unwind information."""
+    for _ in range(_CHAIN):
+        while function.unwind & 1:
+            indirect = image.functions.read(function.unwind - 1)
+            if indirect.unwind & 1:
+                raise Stuck(NotUnwound.BAD_UNWIND_DATA)
+            function = indirect
+        info = image.functions.unwind_info(function.unwind)
+        yield function, info
+        if info.chained is None:
+            return
+        function = RuntimeFunction(*info.chained)
+    raise Stuck(NotUnwound.BAD_UNWIND_DATA)
+
+
+def moved(code: UnwindCode) -> int:
+    """Bytes by which an operation moved the stack pointer."""
+    return 8 if code.op is Op.PUSH_NONVOL else code.value if code.op in (Op.ALLOC_SMALL, Op.ALLOC_LARGE) else 0
+
+
+class _Step:
+    """The registers while a function is undone."""
+
+    def __init__(
+        self, image: PeImage, base: int, memory: AddressSpace, registers: Mapping[str, int], exact_pc: bool
+    ) -> None:
+        self.image, self.base, self.memory, self.exact_pc = image, base, memory, exact_pc
+        self.rva = registers["rip"] - base
+        self.sp = self.start = registers["rsp"]
+        self.known = {name: registers[name] for name in NONVOLATILE if name in registers}
+        self.volatile = registers
+
+    def caller(self) -> Unwound:
+        function = self.image.functions.find(self.rva if self.exact_pc else self.rva - 1)
+        if function is None:
+            return self._leaf()
+        entries = list(chained(self.image, function))
+        if self.exact_pc and self._left(*entries[0], entries[-1][0]):
+            return self._returned()
+        for number, (entry, info) in enumerate(entries):
+            done = self.rva - entry.begin if number == 0 else _MASK
+            if self._undo(info, done):
+                return self._interrupted(info)
+        return self._returned()
+
+    def _leaf(self) -> Unwound:
+        if not self.exact_pc:
+            raise Stuck(NotUnwound.NO_FUNCTION)
+        if not self.image.is_code(self.rva):
+            raise Stuck(NotUnwound.NOT_CODE)
+        return self._returned()
+
+    def _returned(self) -> Unwound:
+        self.known["rip"] = self._pop()
+        if self.sp <= self.start or self.sp > _MASK:
+            raise Stuck(NotUnwound.NO_PROGRESS)
+        self.known["rsp"] = self.sp
+        return Unwound(self.known, UnwindKind.CALL)
+
+    # The processor pushed ss, rsp, rflags, cs and rip, and perhaps an error code.
+    def _interrupted(self, info: UnwindInfo) -> Unwound:
+        has_code = next(code.info for code in info.codes if code.op is Op.PUSH_MACHFRAME)
+        data = self.memory.try_read(self.sp + 8 * has_code, _MACHINE_FRAME.size)
+        if data is None:
+            raise Stuck(NotUnwound.NO_STACK)
+        rip, cs, flags, rsp, ss = _MACHINE_FRAME.unpack(data)
+        self.known |= {"rip": rip, "rsp": rsp, "cs": cs & 0xFFFF, "efl": flags & 0xFFFFFFFF, "ss": ss & 0xFFFF}
+        return Unwound(self.known, UnwindKind.MACHINE_FRAME)
+
+    # Undoes what the first `done` bytes of the function did. True where a machine frame is left.
+    def _undo(self, info: UnwindInfo, done: int) -> bool:
+        # Save slots count from where the stack pointer is when the whole prologue is done.
+        frame = self.sp - sum(moved(code) for code in info.codes if code.offset > done)
+        hangs = info.frame_register is not None and all(
+            code.offset <= done for code in info.codes if code.op is Op.SET_FPREG
+        )
+        top = self._register(info.frame_register) - info.frame_offset if hangs else frame
+        for code in info.codes:
+            if code.offset > done:
+                continue
+            if code.op is Op.PUSH_MACHFRAME:
+                return True
+            self._reverse(code, top)
+        return False
+
+    def _reverse(self, code: UnwindCode, frame: int) -> None:
+        match code.op:
+            case Op.PUSH_NONVOL:
+                self._restore(REGISTERS[code.info], self._pop())
+            case Op.ALLOC_SMALL | Op.ALLOC_LARGE:
+                self.sp += code.value
+            case Op.SET_FPREG:
+                self.sp = frame
+            case Op.SAVE_NONVOL | Op.SAVE_NONVOL_FAR:
+                self._restore(REGISTERS[code.info], self._word(frame + code.value, 8))
+            case Op.SAVE_XMM128 | Op.SAVE_XMM128_FAR:
+                self._restore(_XMM[code.info], self._word(frame + code.value, 16))
+            case _:
+                raise Stuck(NotUnwound.UNSUPPORTED)
+
+    # Some prologues push volatile registers, to make room.
+    def _restore(self, name: str, value: int) -> None:
+        if name in NONVOLATILE:
+            self.known[name] = value
+
+    def _register(self, name: str | None) -> int:
+        value = self.volatile.get(name) if name and name not in NONVOLATILE else self.known.get(name or "")
+        if value is None:
+            raise Stuck(NotUnwound.UNKNOWN_REGISTER)
+        return value
+
+    def _pop(self) -> int:
+        value = self._word(self.sp, 8)
+        self.sp += 8
+        return value
+
+    def _word(self, address: int, size: int) -> int:
+        value = self.memory.word(address, size)
+        if value is None:
+            raise Stuck(NotUnwound.NO_STACK)
+        return value
+
+    # Does what is left of an epilogue, if rip is in one.
+    def _left(self, function: RuntimeFunction, info: UnwindInfo, primary: RuntimeFunction) -> bool:
+        described = self._described(function, info)
+        if info.version == 2 and described is None:
+            return False
+        found = ending(self._code())
+        if found is None and described is None:
+            return False
+        if described is None and found is not None and not found.pops and self._stays(found, function, info, primary):
+            return False
+        for register in found.pops if found is not None else described or ():
+            self._restore(register, self._pop())
+        return True
+
+    # Version 2: registers that are popped from rip on, by the records of epilogues.
+    def _described(self, function: RuntimeFunction, info: UnwindInfo) -> tuple[str, ...] | None:
+        starts = ((function.end or 0) - distance for distance in info.epilogs)
+        done = next((self.rva - start for start in starts if 0 <= self.rva - start < info.epilog_size), None)
+        if done is None:
+            return None
+        pops = []
+        for code in (code for code in info.codes if code.op is Op.PUSH_NONVOL):
+            if done <= 0:
+                pops.append(REGISTERS[code.info])
+            done -= 1 if code.info < 8 else 2
+        return tuple(pops)
+
+    def _code(self) -> bytes:
+        code = self.image.read_some(self.rva, REACH) or self.memory.read_some(self.base + self.rva, REACH)
+        if not code:
+            raise Stuck(NotUnwound.NO_CODE)
+        return code
+
+    # A jump within the function ends nothing: to its own bytes, or to another entry that is a part of it.
+    def _stays(self, found: Ending, function: RuntimeFunction, info: UnwindInfo, primary: RuntimeFunction) -> bool:
+        if found.target is None:
+            return False
+        target = self.rva + found.target
+        if function.begin <= target < (function.end or 0):
+            return target != function.begin or info.chained is not None
+        other = self.image.functions.find(target)
+        if other is None:
+            return False
+        parts = list(chained(self.image, other))
+        if parts[-1][0] == primary:
+            return target != primary.begin
+        return target != other.begin or _is_part(parts[0][1])
+
+
+# A part that was moved away from its function and has an entry of its own: its frame is there from the beginning.
+def _is_part(info: UnwindInfo) -> bool:
+    return info.chained is not None or (bool(info.codes) and info.size_of_prolog == 0)
