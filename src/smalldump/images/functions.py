@@ -7,8 +7,10 @@ from bisect import bisect_right
 from functools import cached_property
 from typing import NamedTuple
 
-from smalldump.errors import MemoryUnavailable
+from smalldump.errors import MemoryUnavailable, Truncated
 from smalldump.images.reading import ImageBytes
+from smalldump.layout.arm64_xdata import FullRecord, parse_full_record
+from smalldump.layout.arm64_xdata import LONGEST as LONGEST_RECORD
 from smalldump.layout.dump import MachineType
 from smalldump.layout.pe import RuntimeFunctionArm64, RuntimeFunctionX64
 from smalldump.layout.unwind_info import LONGEST, UnwindInfo, UnwindInfoHeader, parse_unwind_info
@@ -21,6 +23,7 @@ _RECORDS: dict[int, type[RuntimeFunctionX64] | type[RuntimeFunctionArm64]] = {
 }
 _MOST_BYTES = 1 << 26
 """Most bytes of a function table; the largest real ones have about 10 MB."""
+_PIECE = 0x100
 _BEGIN = struct.Struct("<I")
 
 
@@ -47,6 +50,7 @@ class FunctionTable:
         self._record = _RECORDS.get(machine)
         self._rva, size = directory if directory and self._record else (0, 0)
         self._width = self._record.SIZE if self._record else 1
+        self._records: dict[int, FullRecord] = {}
         self._infos: dict[int, UnwindInfo] = {}
         self._count = min(size, _MOST_BYTES) // self._width
 
@@ -100,6 +104,27 @@ class FunctionTable:
                 raise MemoryUnavailable(rva, UnwindInfoHeader.SIZE, data)
             found = self._infos[rva] = parse_unwind_info(data)
         return found
+
+    def full_record(self, rva: int) -> FullRecord:
+        """The ARM64 unwind data at `rva`, remembered.
+
+        Raises:
+            MemoryUnavailable: They are not there.
+            FormatError: They are malformed.
+        """
+        found = self._records.get(rva)
+        if found is None:
+            found = self._records[rva] = self._full_record(rva)
+        return found
+
+    # Few records are longer than the first piece.
+    def _full_record(self, rva: int) -> FullRecord:
+        start = self._image.read(rva, 4)
+        data = start + self._image.read_some(rva + 4, _PIECE)
+        try:
+            return parse_full_record(data)
+        except Truncated:
+            return parse_full_record(data + self._image.read_some(rva + len(data), LONGEST_RECORD - len(data)))
 
     # The whole table, where all of it is there.
     @cached_property

@@ -31,7 +31,10 @@ __all__ = [
     "parse_unwind_info",
 ]
 
-REGISTERS = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15".split()
+REGISTERS = (
+    *("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi"),
+    *("r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"),
+)
 """Integer registers by their number in codes and in the header."""
 LONGEST = 4 + 256 * 2 + RuntimeFunctionX64.SIZE
 """Most bytes of a record, the handler's data aside."""

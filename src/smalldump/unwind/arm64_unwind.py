@@ -1,0 +1,231 @@
+"""One step up a stack of ARM64, by the unwind data of the image.
+
+Every instruction of a prologue or epilogue has its unwind code. In the body of a function all codes of its prologue
+undo it; in the prologue those of the instructions that ran; in an epilogue its codes do what is left of it. A function
+without unwind data is a leaf: it returns to where lr points. Source: Microsoft's "ARM64 exception handling".
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+
+from smalldump.errors import FormatError, MemoryUnavailable
+from smalldump.images import PeImage, RuntimeFunction
+from smalldump.layout.arm64_codes import Code, CodeSequence, Op, code_sequence
+from smalldump.layout.arm64_xdata import FullRecord, parse_packed_record
+from smalldump.layout.context import ContextArm64
+from smalldump.memory import AddressSpace
+from smalldump.unwind.unwound import NotUnwound, Stuck, UnwindKind, Unwound
+
+__all__ = ["frame_size", "stripped", "unwind"]
+
+NONVOLATILE = (*(f"x{number}" for number in range(19, 29)), "fp", "lr", *(f"d{number}" for number in range(8, 16)))
+"""What a function must preserve for its caller; all other registers are lost in a call."""
+_KEPT = frozenset(NONVOLATILE)
+_INSTRUCTION = 4
+_ADDRESS_BITS = 47
+"""Bits of an address that are not copies of one another; signatures of pointers lie in the copies."""
+_CONTEXT_ARM64 = 0x400000  # of ContextFlags: whose CONTEXT it is
+_MASK = (1 << 64) - 1
+_PAIR = struct.Struct("<QQ")
+
+
+def unwind(
+    image: PeImage, base: int, memory: AddressSpace, registers: Mapping[str, int], *, exact_pc: bool
+) -> Unwound | NotUnwound:
+    """Find the caller of the function that runs at `registers["pc"]`.
+
+    Args:
+        image: The image that holds it.
+        base: Where the image is loaded.
+        memory: Where the stack is.
+        registers: By WinDbg's name; those that are not in it are not known.
+        exact_pc: Whether pc was interrupted; else it is a return address.
+
+    Returns:
+        The caller's pc, sp and nonvolatile registers, those that are known; where a context was saved, all that it
+        holds. Where there is no caller, why.
+    """
+    try:
+        return _Step(image, base, memory, registers, exact_pc).caller()
+    except Stuck as stuck:
+        return stuck.why
+    except MemoryUnavailable:
+        return NotUnwound.NO_UNWIND_DATA
+    except FormatError:
+        return NotUnwound.BAD_UNWIND_DATA
+
+
+def stripped(pointer: int) -> int:
+    """A pointer to code without its signature: bit 55 tells whether it is the kernel's."""
+    low = (1 << _ADDRESS_BITS) - 1
+    return pointer | _MASK & ~low if pointer >> 55 & 1 else pointer & low
+
+
+def frame_size(image: PeImage, rva: int) -> int | None:
+    """Bytes from the stack pointer behind a call up to the slot where the function saved its return address.
+
+    Args:
+        image: The image.
+        rva: Where the call returns to.
+
+    Returns:
+        The distance, or None where it depends on the frame pointer, is not known, or nothing was saved.
+    """
+    try:
+        function = image.functions.find(rva - _INSTRUCTION)
+        codes = () if function is None else _running(image, function, rva, exact_pc=False)
+    except (FormatError, MemoryUnavailable, Stuck):
+        return None
+    moved = 0
+    for code in codes:
+        if code.op not in (Op.ALLOC, Op.SAVE, Op.NOP):
+            return None
+        if "lr" in code.registers:
+            return moved + code.offset + 8 * code.registers.index("lr")
+        moved += code.size
+    return None
+
+
+# The codes that lead from a place in a function to its caller.
+def _running(image: PeImage, function: RuntimeFunction, rva: int, *, exact_pc: bool) -> tuple[Code, ...]:
+    within = rva if exact_pc else rva - _INSTRUCTION
+    offset, place = rva - function.begin, within - function.begin
+    flag = function.unwind & 3
+    if flag == 3:
+        raise Stuck(NotUnwound.UNSUPPORTED)
+    if flag:
+        packed = parse_packed_record(function.unwind)
+        start = packed.length - _INSTRUCTION * (packed.epilogue.instructions + 1)
+        left = packed.epilogue if start <= place and not packed.fragment else None
+        length, prologue, whole = packed.length, packed.prologue, packed.fragment
+    else:
+        record = image.functions.full_record(function.unwind)
+        found = _epilogue(record, place)
+        start, left = found or (0, None)
+        length, prologue, whole = record.length, code_sequence(record.codes, 0), False
+    if place >= length:
+        raise Stuck(NotUnwound.NO_FUNCTION)
+    if offset < _INSTRUCTION * prologue.instructions and not whole:
+        return _without(prologue, prologue.instructions - offset // _INSTRUCTION)
+    if left is not None:
+        return _without(left, (offset - start) // _INSTRUCTION)
+    return prologue.codes
+
+
+# The epilogue that holds a place: its start, and its codes.
+def _epilogue(record: FullRecord, place: int) -> tuple[int, CodeSequence] | None:
+    for start, index in reversed(record.scopes):
+        if start <= place:
+            codes = code_sequence(record.codes, index)
+            size = _INSTRUCTION * (codes.instructions + 1)
+            begin = record.length - size if start < 0 else start
+            return (begin, codes) if begin <= place < begin + size else None
+    return None
+
+
+# The codes but for the first `skipped` that stand for instructions.
+def _without(sequence: CodeSequence, skipped: int) -> tuple[Code, ...]:
+    codes, left = list[Code](), skipped
+    for code in sequence.codes:
+        if left > 0 and code.instructions:
+            left -= 1
+        else:
+            codes.append(code)
+    return tuple(codes)
+
+
+class _Step:
+    """The registers while a function is undone."""
+
+    def __init__(
+        self, image: PeImage, base: int, memory: AddressSpace, registers: Mapping[str, int], exact_pc: bool
+    ) -> None:
+        self.image, self.memory, self.exact_pc = image, memory, exact_pc
+        self.rva = registers["pc"] - base
+        self.sp = self.start = registers["sp"]
+        self.known = {name: registers[name] for name in NONVOLATILE if name in registers}
+        self.pc: int | None = None  # once a frame was found that says where the code was interrupted
+        self.linked = exact_pc  # whether lr is the return address of the function
+
+    def caller(self) -> Unwound:
+        function = self.image.functions.find(self.rva if self.exact_pc else self.rva - _INSTRUCTION)
+        if function is None:
+            return self._leaf()
+        try:
+            codes = _running(self.image, function, self.rva, exact_pc=self.exact_pc)
+        except Stuck as stuck:
+            if stuck.why is NotUnwound.NO_FUNCTION:
+                return self._leaf()
+            raise
+        for code in codes:
+            self._undo(code)
+            if self.pc is not None:
+                break
+        return self._returned()
+
+    def _leaf(self) -> Unwound:
+        if not self.exact_pc:
+            raise Stuck(NotUnwound.NO_FUNCTION)
+        if not self.image.is_code(self.rva):
+            raise Stuck(NotUnwound.NOT_CODE)
+        return self._returned()
+
+    def _returned(self) -> Unwound:
+        if self.pc is not None:
+            return Unwound(self.known | {"pc": self.pc, "sp": self.sp}, UnwindKind.MACHINE_FRAME)
+        if "lr" not in self.known:
+            raise Stuck(NotUnwound.UNKNOWN_REGISTER)
+        # What called holds its return address in lr no more.
+        if not self.linked or self.sp < self.start or self.sp > _MASK:
+            raise Stuck(NotUnwound.NO_PROGRESS)
+        return Unwound(self.known | {"pc": self.known["lr"], "sp": self.sp}, UnwindKind.CALL)
+
+    def _undo(self, code: Code) -> None:
+        match code.op:
+            case Op.ALLOC:
+                self.sp += code.size
+            case Op.SAVE:
+                self._load(code)
+            case Op.SET_FP | Op.ADD_FP:
+                if "fp" not in self.known:
+                    raise Stuck(NotUnwound.UNKNOWN_REGISTER)
+                self.sp = self.known["fp"] - code.size
+            case Op.PAC_SIGN_LR if "lr" in self.known:
+                self.known["lr"] = stripped(self.known["lr"])
+            case Op.MACHINE_FRAME:
+                self.sp, self.pc = _PAIR.unpack(self._read(self.sp, _PAIR.size))
+            case Op.CONTEXT:
+                self._take_context()
+            case Op.NOP | Op.CLEAR_UNWOUND_TO_CALL | Op.PAC_SIGN_LR:
+                pass
+            case _:  # a KTRAP_FRAME, whose layout is not known; one of emulated code; vectors of unknown length
+                raise Stuck(NotUnwound.UNSUPPORTED)
+
+    def _load(self, code: Code) -> None:
+        width = 16 if code.registers[0].startswith("q") else 8
+        data = self._read(self.sp + code.offset, width * len(code.registers))
+        for number, name in enumerate(code.registers):
+            # Of a vector register that a call preserves, the low half is preserved.
+            kept = name.replace("q", "d")
+            if kept in _KEPT:
+                self.known[kept] = int.from_bytes(data[width * number : width * number + 8], "little")
+        self.linked |= "lr" in code.registers
+        self.sp += code.size
+
+    def _take_context(self) -> None:
+        context = ContextArm64(self._read(self.sp, ContextArm64.SIZE))
+        if not context.context_flags & _CONTEXT_ARM64:
+            raise Stuck(NotUnwound.NO_STACK)
+        vectors = context.v
+        self.known = {f"x{number}": value for number, value in enumerate(context.x)}
+        self.known |= {"fp": context.fp, "lr": context.lr}
+        self.known |= {f"d{number}": vectors[2 * number] for number in range(8, 16)}
+        self.sp, self.pc = context.sp, context.pc
+
+    def _read(self, address: int, size: int) -> bytes:
+        data = self.memory.try_read(address, size)
+        if data is None:
+            raise Stuck(NotUnwound.NO_STACK)
+        return data
