@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from smalldump.errors import MemoryUnavailable, Truncated
 from smalldump.images.reading import ImageBytes
-from smalldump.layout.arm64_xdata import FullRecord, parse_full_record
 from smalldump.layout.arm64_xdata import LONGEST as LONGEST_RECORD
+from smalldump.layout.arm64_xdata import FullRecord, parse_full_record
 from smalldump.layout.dump import MachineType
 from smalldump.layout.pe import RuntimeFunctionArm64, RuntimeFunctionX64
 from smalldump.layout.unwind_info import LONGEST, UnwindInfo, UnwindInfoHeader, parse_unwind_info

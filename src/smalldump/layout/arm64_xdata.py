@@ -110,8 +110,8 @@ def parse_packed_record(word: int) -> PackedRecord:
     if local_size < 0 or ints > 10:
         raise FormatError("impossible packed unwind data", expected="a frame for all registers", found=f"{word:#x}")
     signed = [Code(Op.PAC_SIGN_LR)] if cr == 2 else []
-    # Whether the frame pointer was set does not matter: the stack pointer does not move in the body.
-    link = [Code(Op.NOP)] if cr in (2, 3) else []
+    # Epilogues have no counterpart of setting the frame pointer: what the body took from the stack is given back first.
+    link = [Code(Op.SET_FP)] if cr in (2, 3) else []
     locals_ = _locals(local_size, cr)
     home = [Code(Op.NOP)] * (4 * homes)
     if homes and not ints and not floats and cr != 1:  # the first of them made room

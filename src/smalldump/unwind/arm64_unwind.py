@@ -24,6 +24,8 @@ NONVOLATILE = (*(f"x{number}" for number in range(19, 29)), "fp", "lr", *(f"d{nu
 """What a function must preserve for its caller; all other registers are lost in a call."""
 _KEPT = frozenset(NONVOLATILE)
 _INSTRUCTION = 4
+_COOKIE = 16
+"""Bytes by which __security_pop_cookie moves the stack pointer of its caller."""
 _ADDRESS_BITS = 47
 """Bits of an address that are not copies of one another; signatures of pointers lie in the copies."""
 _CONTEXT_ARM64 = 0x400000  # of ContextFlags: whose CONTEXT it is
@@ -75,7 +77,7 @@ def frame_size(image: PeImage, rva: int) -> int | None:
     """
     try:
         function = image.functions.find(rva - _INSTRUCTION)
-        codes = () if function is None else _running(image, function, rva, exact_pc=False)
+        codes = () if function is None else _running(image, function, rva - _INSTRUCTION)
     except (FormatError, MemoryUnavailable, Stuck):
         return None
     moved = 0
@@ -88,30 +90,50 @@ def frame_size(image: PeImage, rva: int) -> int | None:
     return None
 
 
-# The codes that lead from a place in a function to its caller.
-def _running(image: PeImage, function: RuntimeFunction, rva: int, *, exact_pc: bool) -> tuple[Code, ...]:
-    within = rva if exact_pc else rva - _INSTRUCTION
-    offset, place = rva - function.begin, within - function.begin
-    flag = function.unwind & 3
-    if flag == 3:
+# The codes that lead from a place in a function to its caller. A call counts as not executed: what it itself does to
+# the stack (as __security_push_cookie does) is undone with the function that was called.
+def _running(image: PeImage, function: RuntimeFunction, rva: int) -> tuple[Code, ...]:
+    place = rva - function.begin
+    if function.unwind & 3:
+        return _packed(function.unwind, place)
+    record = image.functions.full_record(function.unwind)
+    _check(place, record.length)
+    prologue = code_sequence(record.codes, 0)
+    if place < _INSTRUCTION * prologue.instructions:
+        return _without(prologue, prologue.instructions - place // _INSTRUCTION)
+    found = _epilogue(record, place)
+    if found is None:
+        return prologue.codes
+    start, epilogue = found
+    return (*_without(epilogue, (place - start) // _INSTRUCTION), *_kept_by_caller(prologue, epilogue))
+
+
+def _packed(word: int, place: int) -> tuple[Code, ...]:
+    if word & 3 == 3:
         raise Stuck(NotUnwound.UNSUPPORTED)
-    if flag:
-        packed = parse_packed_record(function.unwind)
-        start = packed.length - _INSTRUCTION * (packed.epilogue.instructions + 1)
-        left = packed.epilogue if start <= place and not packed.fragment else None
-        length, prologue, whole = packed.length, packed.prologue, packed.fragment
-    else:
-        record = image.functions.full_record(function.unwind)
-        found = _epilogue(record, place)
-        start, left = found or (0, None)
-        length, prologue, whole = record.length, code_sequence(record.codes, 0), False
+    packed = parse_packed_record(word)
+    _check(place, packed.length)
+    start = packed.length - _INSTRUCTION * (packed.epilogue.instructions + 1)
+    if not packed.fragment and place < _INSTRUCTION * packed.prologue.instructions:
+        return _without(packed.prologue, packed.prologue.instructions - place // _INSTRUCTION)
+    if not packed.fragment and place >= start:
+        return _without(packed.epilogue, (place - start) // _INSTRUCTION)
+    return packed.prologue.codes
+
+
+def _check(place: int, length: int) -> None:
     if place >= length:
         raise Stuck(NotUnwound.NO_FUNCTION)
-    if offset < _INSTRUCTION * prologue.instructions and not whole:
-        return _without(prologue, prologue.instructions - offset // _INSTRUCTION)
-    if left is not None:
-        return _without(left, (offset - start) // _INSTRUCTION)
-    return prologue.codes
+
+
+# __security_push_cookie and __security_pop_cookie return with another stack pointer than they were called with. Where
+# they are about to, this leads back to the one of the call.
+def _kept_by_caller(prologue: CodeSequence, epilogue: CodeSequence) -> tuple[Code, ...]:
+    codes = (*prologue.codes, *epilogue.codes)
+    if any(code.op not in (Op.ALLOC, Op.NOP, Op.CLEAR_UNWOUND_TO_CALL) for code in codes):
+        return ()
+    difference = sum(code.size for code in prologue.codes) - sum(code.size for code in epilogue.codes)
+    return (Code(Op.ALLOC, size=difference),) if difference else ()
 
 
 # The epilogue that holds a place: its start, and its codes.
@@ -143,18 +165,19 @@ class _Step:
         self, image: PeImage, base: int, memory: AddressSpace, registers: Mapping[str, int], exact_pc: bool
     ) -> None:
         self.image, self.memory, self.exact_pc = image, memory, exact_pc
-        self.rva = registers["pc"] - base
+        # Of a call, the call itself.
+        self.rva = registers["pc"] - base - (0 if exact_pc else _INSTRUCTION)
         self.sp = self.start = registers["sp"]
         self.known = {name: registers[name] for name in NONVOLATILE if name in registers}
         self.pc: int | None = None  # once a frame was found that says where the code was interrupted
         self.linked = exact_pc  # whether lr is the return address of the function
 
     def caller(self) -> Unwound:
-        function = self.image.functions.find(self.rva if self.exact_pc else self.rva - _INSTRUCTION)
+        function = self.image.functions.find(self.rva)
         if function is None:
             return self._leaf()
         try:
-            codes = _running(self.image, function, self.rva, exact_pc=self.exact_pc)
+            codes = _running(self.image, function, self.rva)
         except Stuck as stuck:
             if stuck.why is NotUnwound.NO_FUNCTION:
                 return self._leaf()
@@ -177,8 +200,9 @@ class _Step:
             return Unwound(self.known | {"pc": self.pc, "sp": self.sp}, UnwindKind.MACHINE_FRAME)
         if "lr" not in self.known:
             raise Stuck(NotUnwound.UNKNOWN_REGISTER)
-        # What called holds its return address in lr no more.
-        if not self.linked or self.sp < self.start or self.sp > _MASK:
+        # What called holds its return address in lr no more, and has a frame. What was interrupted need not have one.
+        lowest = self.start - _COOKIE if self.exact_pc else self.start + 1
+        if not self.linked or not lowest <= self.sp <= _MASK:
             raise Stuck(NotUnwound.NO_PROGRESS)
         return Unwound(self.known | {"pc": self.known["lr"], "sp": self.sp}, UnwindKind.CALL)
 
