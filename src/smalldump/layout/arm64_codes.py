@@ -8,6 +8,7 @@ Source: Microsoft's "ARM64 exception handling"; `save_any_reg`, which is reserve
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 from smalldump.errors import FormatError, Truncated
@@ -80,6 +81,7 @@ class CodeSequence(NamedTuple):
         return sum(code.instructions for code in self.codes[: self.own])
 
 
+@lru_cache(maxsize=4096)
 def code_sequence(codes: bytes, index: int) -> CodeSequence:
     """Decode the codes from byte `index` on, up to `end`.
 
