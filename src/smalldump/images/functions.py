@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import struct
+import sys
+from array import array
 from bisect import bisect_right
 from functools import cached_property
 from typing import NamedTuple
@@ -24,7 +25,6 @@ _RECORDS: dict[int, type[RuntimeFunctionX64] | type[RuntimeFunctionArm64]] = {
 _MOST_BYTES = 1 << 26
 """Most bytes of a function table; the largest real ones have about 10 MB."""
 _PIECE = 0x100
-_BEGIN = struct.Struct("<I")
 
 
 class RuntimeFunction(NamedTuple):
@@ -76,7 +76,10 @@ class FunctionTable:
         Raises:
             MemoryUnavailable: The part of the table that would tell is not there.
         """
-        index = bisect_right(range(self._count), rva, key=self._begin) - 1
+        if self._begins is not None:
+            index = bisect_right(self._begins, rva) - 1
+        else:
+            index = bisect_right(range(self._count), rva, key=self._begin) - 1
         if index < 0:
             return None
         found = self[index]
@@ -131,11 +134,19 @@ class FunctionTable:
     def _table(self) -> memoryview | None:
         return self._image.view(self._rva, self._count * self._width)
 
+    # The begins alone, as machine words: nothing is copied where the machine has the table's byte order.
+    @cached_property
+    def _begins(self) -> memoryview | array[int] | None:
+        if self._table is None:
+            return None
+        if sys.byteorder == "little":
+            return self._table.cast("I")[:: self._width // 4]
+        words = array("I", bytes(self._table))
+        words.byteswap()
+        return words[:: self._width // 4]
+
     def _begin(self, index: int) -> int:
-        at = index * self._width
-        if self._table is not None:
-            return int(_BEGIN.unpack_from(self._table, at)[0])
-        return int.from_bytes(self._image.read(self._rva + at, 4), "little")
+        return int.from_bytes(self._image.read(self._rva + index * self._width, 4), "little")
 
     def _decoded(self, data: bytes | memoryview) -> RuntimeFunction:
         if self._record is RuntimeFunctionArm64:

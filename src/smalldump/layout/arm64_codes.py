@@ -8,6 +8,7 @@ Source: Microsoft's "ARM64 exception handling"; `save_any_reg`, which is reserve
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 from typing import NamedTuple
 
 from smalldump.errors import FormatError, Truncated
@@ -80,6 +81,7 @@ class CodeSequence(NamedTuple):
         return sum(code.instructions for code in self.codes[: self.own])
 
 
+@lru_cache(maxsize=4096)
 def code_sequence(codes: bytes, index: int) -> CodeSequence:
     """Decode the codes from byte `index` on, up to `end`.
 
@@ -117,22 +119,26 @@ def _size(first: int) -> int:
     return _SIZES.get(first, 1 if first < 0xC0 or first >= 0xE0 else 2)
 
 
-_PAIRED = [f"x{number}" for number in range(19, 29)] + [f"d{number}" for number in range(8, 16)]
-"""The order in which pairs are saved."""
+_FILES = (
+    [*(f"x{number}" for number in range(19, 29)), *(f"d{number}" for number in range(8, 16))],
+    [f"q{number}" for number in range(32)],
+)
+"""The orders in which pairs are saved: after the last integer registers come the first floating-point ones."""
 
 
 # `save_next` stands before the pair that it follows in the prologue, one for each pair more.
 def _next_pairs(code: Code, count: int, at: int) -> list[Code]:
     if not count:
         return []
-    if code.op is not Op.SAVE or len(code.registers) != 2 or code.registers[0] not in _PAIRED:
+    file = next((file for file in _FILES if code.registers[:1] and code.registers[0] in file), [])
+    if len(code.registers) != 2 or not file or code.registers[1] not in file:
         raise FormatError("save_next follows no pair", offset=at, expected="a pair of registers", found=code.op.value)
-    first, pairs = _PAIRED.index(code.registers[0]), list[Code]()
+    first, width, pairs = file.index(code.registers[0]), 16 if file[0] == "q0" else 8, list[Code]()
     for number in range(count, 0, -1):
-        registers = tuple(_PAIRED[first + 2 * number : first + 2 * number + 2])
+        registers = tuple(file[first + 2 * number : first + 2 * number + 2])
         if len(registers) != 2:
             raise FormatError("save_next leads too far", offset=at, expected="registers", found=f"{count} pairs")
-        pairs.append(Code(Op.SAVE, registers, code.offset + 16 * number))
+        pairs.append(Code(Op.SAVE, registers, code.offset + 2 * width * number))
     return pairs
 
 

@@ -17,6 +17,7 @@ Source: Microsoft's "ARM64 exception handling".
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from smalldump.errors import FormatError, Truncated
@@ -95,6 +96,7 @@ class PackedRecord(NamedTuple):
     epilogue: CodeSequence
 
 
+@lru_cache(maxsize=4096)
 def parse_packed_record(word: int) -> PackedRecord:
     """Decode the second word of a function's entry.
 

@@ -16,6 +16,7 @@ from smalldump.layout.arm64_codes import Code, CodeSequence, Op, code_sequence
 from smalldump.layout.arm64_xdata import FullRecord, parse_packed_record
 from smalldump.layout.context import ContextArm64
 from smalldump.memory import AddressSpace
+from smalldump.unwind.stack_reader import StackReader
 from smalldump.unwind.unwound import NotUnwound, Stuck, UnwindKind, Unwound
 
 __all__ = ["frame_size", "stripped", "unwind"]
@@ -164,10 +165,11 @@ class _Step:
     def __init__(
         self, image: PeImage, base: int, memory: AddressSpace, registers: Mapping[str, int], exact_pc: bool
     ) -> None:
-        self.image, self.memory, self.exact_pc = image, memory, exact_pc
+        self.image, self.exact_pc = image, exact_pc
         # Of a call, the call itself.
         self.rva = registers["pc"] - base - (0 if exact_pc else _INSTRUCTION)
         self.sp = self.start = registers["sp"]
+        self.stack = StackReader(memory, self.start)
         self.known = {name: registers[name] for name in NONVOLATILE if name in registers}
         self.pc: int | None = None  # once a frame was found that says where the code was interrupted
         self.linked = exact_pc  # whether lr is the return address of the function
@@ -219,7 +221,7 @@ class _Step:
             case Op.PAC_SIGN_LR if "lr" in self.known:
                 self.known["lr"] = stripped(self.known["lr"])
             case Op.MACHINE_FRAME:
-                self.sp, self.pc = _PAIR.unpack(self._read(self.sp, _PAIR.size))
+                self.sp, self.pc = _PAIR.unpack(self.stack.read(self.sp, _PAIR.size))
             case Op.CONTEXT:
                 self._take_context()
             case Op.NOP | Op.CLEAR_UNWOUND_TO_CALL | Op.PAC_SIGN_LR:
@@ -228,18 +230,20 @@ class _Step:
                 raise Stuck(NotUnwound.UNSUPPORTED)
 
     def _load(self, code: Code) -> None:
-        width = 16 if code.registers[0].startswith("q") else 8
-        data = self._read(self.sp + code.offset, width * len(code.registers))
-        for number, name in enumerate(code.registers):
+        width = 16 if code.registers[0][0] == "q" else 8
+        address = self.sp + code.offset
+        for name in code.registers:
             # Of a vector register that a call preserves, the low half is preserved.
-            kept = name.replace("q", "d")
+            kept = "d" + name[1:] if width == 16 else name
+            value = self.stack.word(address)
             if kept in _KEPT:
-                self.known[kept] = int.from_bytes(data[width * number : width * number + 8], "little")
+                self.known[kept] = value
+            address += width
         self.linked |= "lr" in code.registers
         self.sp += code.size
 
     def _take_context(self) -> None:
-        context = ContextArm64(self._read(self.sp, ContextArm64.SIZE))
+        context = ContextArm64(self.stack.read(self.sp, ContextArm64.SIZE))
         if not context.context_flags & _CONTEXT_ARM64:
             raise Stuck(NotUnwound.NO_STACK)
         vectors = context.v
@@ -247,9 +251,3 @@ class _Step:
         self.known |= {"fp": context.fp, "lr": context.lr}
         self.known |= {f"d{number}": vectors[2 * number] for number in range(8, 16)}
         self.sp, self.pc = context.sp, context.pc
-
-    def _read(self, address: int, size: int) -> bytes:
-        data = self.memory.try_read(address, size)
-        if data is None:
-            raise Stuck(NotUnwound.NO_STACK)
-        return data

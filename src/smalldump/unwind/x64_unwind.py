@@ -14,6 +14,7 @@ from smalldump.errors import FormatError, MemoryUnavailable
 from smalldump.images import PeImage, RuntimeFunction
 from smalldump.layout.unwind_info import REGISTERS, Op, UnwindCode, UnwindInfo
 from smalldump.memory import AddressSpace
+from smalldump.unwind.stack_reader import StackReader
 from smalldump.unwind.unwound import NotUnwound, Stuck, UnwindKind, Unwound
 from smalldump.unwind.x64_epilogue import REACH, Ending, ending
 
@@ -24,9 +25,14 @@ NONVOLATILE = (
     *(f"xmm{number}" for number in range(6, 16)),
 )
 """What a function must preserve for its caller; all other registers are lost in a call."""
+_KEPT = frozenset(NONVOLATILE)
 _XMM = tuple(f"xmm{number}" for number in range(16))
 _CHAIN = 32
 """Most entries that are followed from one to the next; real ones chain two or three."""
+_PUSH, _MACHFRAME = Op.PUSH_NONVOL, Op.PUSH_MACHFRAME
+_ALLOCATIONS = (Op.ALLOC_SMALL, Op.ALLOC_LARGE)
+_SAVES = (Op.SAVE_NONVOL, Op.SAVE_NONVOL_FAR)
+_XMM_SAVES = (Op.SAVE_XMM128, Op.SAVE_XMM128_FAR)
 _MASK = (1 << 64) - 1
 _MACHINE_FRAME = struct.Struct("<5Q")
 
@@ -96,7 +102,7 @@ def chained(image: PeImage, function: RuntimeFunction) -> Iterator[tuple[Runtime
 
 def moved(code: UnwindCode) -> int:
     """Bytes by which an operation moved the stack pointer."""
-    return 8 if code.op is Op.PUSH_NONVOL else code.value if code.op in (Op.ALLOC_SMALL, Op.ALLOC_LARGE) else 0
+    return 8 if code.op is Op.PUSH_NONVOL else code.value if code.op in _ALLOCATIONS else 0
 
 
 class _Step:
@@ -108,6 +114,7 @@ class _Step:
         self.image, self.base, self.memory, self.exact_pc = image, base, memory, exact_pc
         self.rva = registers["rip"] - base
         self.sp = self.start = registers["rsp"]
+        self.stack = StackReader(memory, self.start)
         self.known = {name: registers[name] for name in NONVOLATILE if name in registers}
         self.volatile = registers
 
@@ -141,64 +148,52 @@ class _Step:
     # The processor pushed ss, rsp, rflags, cs and rip, and perhaps an error code.
     def _interrupted(self, info: UnwindInfo) -> Unwound:
         has_code = next(code.info for code in info.codes if code.op is Op.PUSH_MACHFRAME)
-        data = self.memory.try_read(self.sp + 8 * has_code, _MACHINE_FRAME.size)
-        if data is None:
-            raise Stuck(NotUnwound.NO_STACK)
-        rip, cs, flags, rsp, ss = _MACHINE_FRAME.unpack(data)
+        rip, cs, flags, rsp, ss = _MACHINE_FRAME.unpack(self.stack.read(self.sp + 8 * has_code, _MACHINE_FRAME.size))
         self.known |= {"rip": rip, "rsp": rsp, "cs": cs & 0xFFFF, "efl": flags & 0xFFFFFFFF, "ss": ss & 0xFFFF}
         return Unwound(self.known, UnwindKind.MACHINE_FRAME)
 
     # Undoes what the first `done` bytes of the function did. True where a machine frame is left.
     def _undo(self, info: UnwindInfo, done: int) -> bool:
-        # Save slots count from where the stack pointer is when the whole prologue is done.
-        frame = self.sp - sum(moved(code) for code in info.codes if code.offset > done)
-        hangs = info.frame_register is not None and all(
-            code.offset <= done for code in info.codes if code.op is Op.SET_FPREG
-        )
-        top = self._register(info.frame_register) - info.frame_offset if hangs else frame
-        for code in info.codes:
-            if code.offset > done:
-                continue
-            if code.op is Op.PUSH_MACHFRAME:
+        codes, frame, hangs = info.codes, self.sp, info.frame_register is not None
+        if done < info.size_of_prolog:
+            # Save slots count from where the stack pointer is when the whole prologue is done.
+            frame -= sum(moved(code) for code in codes if code.offset > done)
+            codes = tuple(code for code in codes if code.offset <= done)
+            hangs = hangs and any(code.op is Op.SET_FPREG for code in codes)
+        if hangs:
+            frame = self._register(info.frame_register) - info.frame_offset
+        for code in codes:
+            if code.op is _MACHFRAME:
                 return True
-            self._reverse(code, top)
+            self._reverse(code, frame)
         return False
 
     def _reverse(self, code: UnwindCode, frame: int) -> None:
-        match code.op:
-            case Op.PUSH_NONVOL:
-                self._restore(REGISTERS[code.info], self._pop())
-            case Op.ALLOC_SMALL | Op.ALLOC_LARGE:
-                self.sp += code.value
-            case Op.SET_FPREG:
-                self.sp = frame
-            case Op.SAVE_NONVOL | Op.SAVE_NONVOL_FAR:
-                self._restore(REGISTERS[code.info], self._word(frame + code.value, 8))
-            case Op.SAVE_XMM128 | Op.SAVE_XMM128_FAR:
-                self._restore(_XMM[code.info], self._word(frame + code.value, 16))
-            case _:
-                raise Stuck(NotUnwound.UNSUPPORTED)
+        if code.op is _PUSH:
+            self._restore(REGISTERS[code.info], self._pop())
+        elif code.op in _ALLOCATIONS:
+            self.sp += code.value
+        elif code.op in _SAVES:
+            self._restore(REGISTERS[code.info], self.stack.word(frame + code.value))
+        elif code.op in _XMM_SAVES:
+            self._restore(_XMM[code.info], self.stack.word(frame + code.value, 16))
+        else:  # SET_FPREG
+            self.sp = frame
 
     # Some prologues push volatile registers, to make room.
     def _restore(self, name: str, value: int) -> None:
-        if name in NONVOLATILE:
+        if name in _KEPT:
             self.known[name] = value
 
     def _register(self, name: str | None) -> int:
-        value = self.volatile.get(name) if name and name not in NONVOLATILE else self.known.get(name or "")
+        value = self.volatile.get(name) if name and name not in _KEPT else self.known.get(name or "")
         if value is None:
             raise Stuck(NotUnwound.UNKNOWN_REGISTER)
         return value
 
     def _pop(self) -> int:
-        value = self._word(self.sp, 8)
+        value = self.stack.word(self.sp)
         self.sp += 8
-        return value
-
-    def _word(self, address: int, size: int) -> int:
-        value = self.memory.word(address, size)
-        if value is None:
-            raise Stuck(NotUnwound.NO_STACK)
         return value
 
     # Does what is left of an epilogue, if rip is in one.
