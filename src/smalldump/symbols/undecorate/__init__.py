@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from smalldump.symbols.undecorate.decorated import undecorated, undecorated_c
+from smalldump.symbols.undecorate.decorated import undecorated
 
-__all__ = ["undecorated", "undecorated_c"]
+__all__ = ["undecorated"]

@@ -7,17 +7,19 @@ import re
 from smalldump.symbols.undecorate.cursor import MAX_DECORATED, MalformedName
 from smalldump.symbols.undecorate.declarations import DeclarationReader
 
-__all__ = ["undecorated", "undecorated_c"]
+__all__ = ["undecorated"]
 
 _IMPORTED = "__imp_"
 _PLAIN = re.compile(r"\?([^?@0-9][^?@]*)@((?:[^?@0-9][^?@]*@)*)@[0-9A-Z$]")
 """A function or variable in named scopes: most names."""
-_STDCALL = re.compile(r"_([^@]+)@[0-9]+")
-_FASTCALL = re.compile(r"@([^@]+)@[0-9]+")
-_VECTORCALL = re.compile(r"([^@]+)@@[0-9]+")
+_C_DECORATED = re.compile(r"[_@]?([^@?]+?)(?:@@?[0-9]+)?")
+"""`_name` (cdecl), `_name@12` (stdcall), `@name@8` (fastcall), `name@@16` (vectorcall)."""
+
+_FOREIGN = re.compile(r"_ZN?K?[0-9St]|_R(?:N[a-zA-Z]|[CMXYIB])[0-9A-Zs]")
+"""How names begin that are not Visual C++'s: Itanium's C++ and older Rust, newer Rust."""
 
 
-def undecorated(name: str, *, full: bool = False, x86: bool = False) -> str:
+def undecorated(name: str, *, full: bool = False, public: bool = False) -> str:
     """A symbol's name as debuggers show it.
 
     Names of C++ lose their types and keep their scopes and the arguments of templates, in the words and with the
@@ -28,29 +30,40 @@ def undecorated(name: str, *, full: bool = False, x86: bool = False) -> str:
     Args:
         name: As it stands in a PDB or an export table.
         full: Whether a name of C++ is to be given as its whole declaration, as the tool `undname` prints it.
-        x86: Whether the image is one of x86, where functions of C are decorated too.
+        public: Whether it is a public symbol of a PDB or an export, where C decorates too: the calling convention's
+            `@12`, and the underscore. Debuggers take one underscore away there even where the processor's C adds none:
+            `__C_specific_handler` of x64 is shown as `_C_specific_handler`.
     """
+    if name.startswith("?"):
+        return _of_cpp(name, full=full)
     if name.startswith(_IMPORTED):
-        return f"{_IMPORTED}{undecorated(name[len(_IMPORTED) :], full=full, x86=x86)}"
-    if not name.startswith("?"):
-        return undecorated_c(name) if x86 else name
+        return _imported(name, full=full)
+    return _of_c(name) if public else name
+
+
+def _of_cpp(name: str, *, full: bool) -> str:
+    if len(name) > MAX_DECORATED:
+        return name
     if not full and (plain := _PLAIN.match(name)):
         scopes = plain[2].split("@")
         return "::".join((*scopes[-2::-1], plain[1]))
-    if len(name) > MAX_DECORATED:
-        return name
     try:
         return DeclarationReader(name, full=full).undecorated() or name
     except (MalformedName, IndexError):
         return name
 
 
-def undecorated_c(name: str) -> str:
-    """A function's or variable's name in an x86 image, without what its calling convention adds.
+def _imported(name: str, *, full: bool) -> str:
+    """A slot of the import table, which debuggers show with one underscore less."""
+    of = name[len(_IMPORTED) :]
+    if of.startswith("?"):
+        found = _of_cpp(of, full=full)
+        return name if found == of else f"{_IMPORTED[1:]}{found}"
+    return _of_c(name)
 
-    `_name` (cdecl), `_name@12` (stdcall), `@name@8` (fastcall), `name@@16` (vectorcall).
-    """
-    for form in (_STDCALL, _FASTCALL, _VECTORCALL):
-        if found := form.fullmatch(name):
-            return found[1]
-    return name[1:] if name.startswith("_") and len(name) > 1 else name
+
+def _of_c(name: str) -> str:
+    if _FOREIGN.match(name):
+        return name
+    found = _C_DECORATED.fullmatch(name)
+    return found[1] if found else name

@@ -26,16 +26,19 @@ _SYMBOLS = """
 2 new   3 delete  4 =    5 >>   6 <<   7 !    8 ==   9 !=   A []   C ->   D *    E ++   F --   G -    H +    I &
 J ->*   K /       L %    M <    N <=   O >    P >=   Q ,    R ()   S ~    T ^    U |    V &&   W ||   X *=   Y +=
 Z -=    _0 /=     _1 %=  _2 >>= _3 <<= _4 &=  _5 |=  _6 ^=  _U new[]      _V delete[]   __L co_await  __M <=>
-""".split()
+"""
 
 
 def _operator(symbol: str) -> str:
     return f"operator {symbol}" if symbol[0].isalpha() else f"operator{symbol}"
 
 
-OPERATORS: Mapping[str, str] = {
-    code: _operator(symbol) for code, symbol in zip(_SYMBOLS[::2], _SYMBOLS[1::2], strict=True)
-}
+def _operators(table: str) -> dict[str, str]:
+    words = table.split()
+    return {code: _operator(symbol) for code, symbol in zip(words[::2], words[1::2], strict=True)}
+
+
+OPERATORS: Mapping[str, str] = _operators(_SYMBOLS)
 """Code behind `??` -> the operator as C++ writes it; constructors, destructors and conversions are apart."""
 
 SPECIAL_NAMES: Mapping[str, str] = {
