@@ -8,7 +8,7 @@ __all__ = ["MAX_DECORATED", "Cursor", "MalformedName", "Remembered"]
 
 MAX_DECORATED = 8192
 """Characters; Visual C++ itself writes a hash in place of what would be longer than 4096."""
-_MAX_DEPTH = 48  # of types and names within each other
+_MAX_DEPTH = 80  # of types and names within each other
 _MAX_COMPOSED = 1 << 18  # characters of all pieces put together on the way: back-references double them with ease
 _MAX_REMEMBERED = 10  # one digit refers back
 _MAX_DIGITS = 16  # of a number

@@ -49,7 +49,7 @@ def _of_cpp(name: str, *, full: bool) -> str:
         return "::".join((*scopes[-2::-1], plain[1]))
     try:
         return DeclarationReader(name, full=full).undecorated() or name
-    except (MalformedName, IndexError):
+    except (MalformedName, IndexError, RecursionError):  # the last: the caller has used most of the stack himself
         return name
 
 

@@ -108,10 +108,16 @@ class NameReader(Cursor):
             return f"`{self.symbol()}'"
         if following == "Q":
             self.at += 1
-            return f"[{self.qualified()}]"
+            return self._interface()
         if following in _DIGITS or following in _HEX_LETTERS:
             return f"`{self.number()}'"
         raise MalformedName(self.text)
+
+    def _interface(self) -> str:
+        self.enter()
+        name = self.qualified()
+        self.leave()
+        return self.spend(f"[{name}]")
 
     def _remembered_template(self) -> str:
         start = self.at
@@ -149,7 +155,7 @@ class NameReader(Cursor):
         while code in ("_", "__"):
             code += self.take()
         if code == "_P":
-            return Head(f"`udt returning'{self._operator().text}")
+            return Head(f"`udt returning'{self._plain_operator()}")
         if code == "_R":
             return Head(self._rtti())
         if code == "__K":
@@ -160,6 +166,14 @@ class NameReader(Cursor):
         if name is None:
             raise MalformedName(self.text)
         return Head(name)
+
+    def _plain_operator(self) -> str:
+        code = self.take()
+        while code in ("_", "__"):
+            code += self.take()
+        if code not in OPERATORS:
+            raise MalformedName(self.text)
+        return OPERATORS[code]
 
     def _dynamic(self, words: str) -> str:
         if self.text[self.at] != "?":

@@ -338,9 +338,11 @@ class TypeReader(NameReader):
 
     def _structure(self) -> str:
         """A value of a class: its fields, each a type and a value."""
+        self.enter()
         found = self.type().text
         fields: list[str] = []
         while not self.skip("@"):
             of = self.type().text
             fields.append(f"{of}:{self._value(self.take())}")
-        return f"{found}{{{','.join(fields)}}}"
+        self.leave()
+        return self.spend(f"{found}{{{','.join(fields)}}}")
