@@ -9,7 +9,15 @@ from importlib import import_module
 import pytest
 
 from smalldump import errors
-from smalldump.errors import BudgetTooSmall, FormatError, MemoryUnavailable, SmallDumpError, SourceUnreadable, Truncated
+from smalldump.errors import (
+    BudgetTooSmall,
+    FormatError,
+    MemoryUnavailable,
+    SmallDumpError,
+    SourceUnreadable,
+    SymbolError,
+    Truncated,
+)
 
 TREE = [getattr(errors, name) for name in errors.__all__]
 
@@ -57,7 +65,7 @@ def test_no_error_is_declared_elsewhere() -> None:
 
 
 def made(kind: type[SmallDumpError]) -> SmallDumpError:
-    if issubclass(kind, FormatError):
+    if issubclass(kind, FormatError | SymbolError):
         return kind("the marker is missing", offset=0x1234, expected="`TRGD`", found="zeros")
     if issubclass(kind, MemoryUnavailable):
         return kind(0xFFFFF80400001000, 0x20, b"abc")
@@ -89,4 +97,5 @@ def test_what_they_say() -> None:
         "memory at fffff804`00001000 is not in the dump: wanted 0x10 bytes, got 0x2"
     )
     assert str(BudgetTooSmall(70_000, 65_536)) == "the dump needs at least 70,000 bytes, 65,536 are allowed"
+    assert str(SymbolError("no such stream", offset=4, found="9")) == "no such stream at offset 0x4: found 9"
     assert str(SourceUnreadable("a.dmp", "no such file")) == "a.dmp: no such file"

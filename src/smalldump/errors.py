@@ -5,6 +5,7 @@
         NotADump             the file is no kernel memory dump at all
         Truncated            the file ends before what it promises
         UnsupportedFormat    a dump, but of a kind that is not read (yet)
+      SymbolError            malformed symbol data: a PDB, a symbol file  (.offset .expected .found)
       MemoryUnavailable      memory that was asked for is not in the dump (.address .wanted .got)
       SourceUnreadable       a file, folder or archive cannot be read     (.path)
       BudgetTooSmall         what must be in a dump needs more bytes       (.needed .budget)
@@ -25,6 +26,7 @@ __all__ = [
     "SmallDumpError",
     "SourceUnreadable",
     "StoreError",
+    "SymbolError",
     "Truncated",
     "UnsupportedFormat",
 ]
@@ -47,9 +49,7 @@ class FormatError(SmallDumpError):
         self, what: str, *, offset: int | None = None, expected: str | None = None, found: str | None = None
     ) -> None:
         self.what, self.offset, self.expected, self.found = what, offset, expected, found
-        place = "" if offset is None else f" at offset {offset:#x}"
-        details = [f"{word} {text}" for word, text in (("expected", expected), ("found", found)) if text is not None]
-        super().__init__(f"{what}{place}" + (f": {', '.join(details)}" if details else ""))
+        super().__init__(_complaint(what, offset, expected, found))
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild_format_error, (type(self), self.what, self.offset, self.expected, self.found))
@@ -65,6 +65,25 @@ class Truncated(FormatError):
 
 class UnsupportedFormat(FormatError):
     """A memory dump, but of a kind that is not read."""
+
+
+class SymbolError(SmallDumpError):
+    """Symbol data is malformed, which is not the same as a symbol that is not there.
+
+    Attributes:
+        offset: Offset of the offending bytes in the file or stream, or None where no single place is at fault.
+        expected: What the format asks for, in words.
+        found: What the file holds, in words.
+    """
+
+    def __init__(
+        self, what: str, *, offset: int | None = None, expected: str | None = None, found: str | None = None
+    ) -> None:
+        self.what, self.offset, self.expected, self.found = what, offset, expected, found
+        super().__init__(_complaint(what, offset, expected, found))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild_format_error, (type(self), self.what, self.offset, self.expected, self.found))
 
 
 class MemoryUnavailable(SmallDumpError):
@@ -124,7 +143,17 @@ class StoreError(SmallDumpError):
         return (type(self), (self.path, self.why))
 
 
+def _complaint(what: str, offset: int | None, expected: str | None, found: str | None) -> str:
+    place = "" if offset is None else f" at offset {offset:#x}"
+    details = [f"{word} {text}" for word, text in (("expected", expected), ("found", found)) if text is not None]
+    return f"{what}{place}" + (f": {', '.join(details)}" if details else "")
+
+
 def _rebuild_format_error(
-    kind: type[FormatError], what: str, offset: int | None, expected: str | None, found: str | None
-) -> FormatError:
+    kind: type[FormatError] | type[SymbolError],
+    what: str,
+    offset: int | None,
+    expected: str | None,
+    found: str | None,
+) -> FormatError | SymbolError:
     return kind(what, offset=offset, expected=expected, found=found)
