@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, cached_property
 
 from smalldump.errors import SymbolError
 from smalldump.layout.msf import NO_STREAM, DbgHdr, PdbStream70, StreamNumber
 from smalldump.layout.record import Buffer
-from smalldump.model.symbols import FrameProgram, Symbol, SymbolOrigin
+from smalldump.model.symbols import FrameProgram, InlineSite, SourceLine, Symbol, SymbolOrigin
+from smalldump.model.types import StructType
 from smalldump.symbols.msf import Msf
-from smalldump.symbols.pdb_dbi import Dbi, PdbModule
+from smalldump.symbols.pdb_dbi import Dbi
 from smalldump.symbols.pdb_frames import FpoRecords, FrameRecords
+from smalldump.symbols.pdb_inlines import Site
+from smalldump.symbols.pdb_items import Items
+from smalldump.symbols.pdb_lines import FileLine, ModuleLines
 from smalldump.symbols.pdb_names import PdbIdentity, StringTable, named_streams
 from smalldump.symbols.pdb_places import Omap, Place, Places
 from smalldump.symbols.pdb_publics import Public, Publics
+from smalldump.symbols.pdb_structures import Structures
 from smalldump.symbols.pdb_symbols import ModuleSymbol, ModuleSymbols
+from smalldump.symbols.pdb_types import TypeRecords
 from smalldump.symbols.streams import Stream
 
 __all__ = ["Pdb", "open_pdb"]
@@ -53,6 +59,7 @@ class Pdb:
         self._msf = Msf(memoryview(data))
         self._undecorate = undecorate or str
         self._module_symbols = cache(self._read_module_symbols)
+        self._module_lines = cache(self._read_module_lines)
 
     @cached_property
     def identity(self) -> PdbIdentity:
@@ -114,21 +121,73 @@ class Pdb:
         return (symbols, found) if symbols and found else None
 
     def _symbols_at(self, place: Place) -> ModuleSymbols | None:
-        contributions = self.dbi.contributions
-        number = contributions.module_at(*place) if contributions else None
+        number = self._module_number(place)
         return None if number is None else self._module_symbols(number)
 
+    def _module_number(self, place: Place) -> int | None:
+        contributions = self.dbi.contributions
+        return contributions.module_at(*place) if contributions else None
+
     def _read_module_symbols(self, number: int) -> ModuleSymbols | None:
-        module = self._module(number)
+        module = self.dbi.modules[number]
         stream = None if module.stream is None else self._msf.stream(module.stream, f"the stream of {module.name}")
         return (
             ModuleSymbols(stream.part(0, module.symbols_size, stream.name)) if stream and module.symbols_size else None
         )
 
-    def _module(self, number: int) -> PdbModule:
-        if number >= len(self.dbi.modules):
-            raise SymbolError("a section contribution of no module", found=f"module {number}")
-        return self.dbi.modules[number]
+    def line(self, rva: int) -> SourceLine | None:
+        """The line of the function itself (not of what is inlined into it) that the code at `rva` comes from."""
+        place = self.places.find(rva)
+        lines = self._lines_at(place) if place else None
+        found = lines.at(*place) if place and lines else None
+        return self._source_line(lines, found) if lines and found else None
+
+    def inlines(self, rva: int) -> Sequence[InlineSite]:
+        """What is inlined at `rva`, innermost first."""
+        place = self.places.find(rva)
+        own = self._own_symbol(place) if place else None
+        if place is None or own is None:
+            return ()
+        symbols, symbol = own
+        sites = symbols.inlined_at(symbol, place.offset - symbol.offset)
+        return [self._inline_site(self._lines_at(place), site) for site in sites]
+
+    def _inline_site(self, lines: ModuleLines | None, site: Site) -> InlineSite:
+        line = site.line(lines.inlinees.get(site.inlinee)) if lines else None
+        return InlineSite(self._items.name(site.inlinee), self._source_line(lines, line) if lines and line else None)
+
+    def _source_line(self, lines: ModuleLines, found: FileLine) -> SourceLine | None:
+        name = lines.name_offset(found.file)
+        return None if name is None else SourceLine(self._string(name), found.line)
+
+    def _lines_at(self, place: Place) -> ModuleLines | None:
+        number = self._module_number(place)
+        return None if number is None else self._module_lines(number)
+
+    def _read_module_lines(self, number: int) -> ModuleLines | None:
+        module = self.dbi.modules[number]
+        if module.stream is None or not module.lines_size:
+            return None
+        stream = self._needed(module.stream, f"the stream of {module.name}")
+        return ModuleLines(stream.part(module.symbols_size + module.old_lines_size, module.lines_size, stream.name))
+
+    def type_named(self, name: str) -> StructType | None:
+        """The structure, union or class called `name`; fields of base classes are listed as its own."""
+        return self._structures.type_named(name) if self._structures else None
+
+    @cached_property
+    def _types(self) -> TypeRecords | None:
+        stream = self._msf.stream(StreamNumber.TPI, "the TPI stream")
+        return TypeRecords(stream, self._msf) if stream else None
+
+    @cached_property
+    def _structures(self) -> Structures | None:
+        return Structures(self._types) if self._types else None
+
+    @cached_property
+    def _items(self) -> Items:
+        stream = self._msf.stream(StreamNumber.IPI, "the IPI stream")
+        return Items(TypeRecords(stream, self._msf) if stream else None, self._types)
 
     def frame_program(self, rva: int) -> FrameProgram | None:
         """How the x86 code at `rva` keeps its frame, the innermost range that holds it."""

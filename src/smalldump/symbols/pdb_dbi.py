@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from smalldump.layout.msf import (
 from smalldump.symbols.search import SortedTable
 from smalldump.symbols.streams import Stream
 
-__all__ = ["Contributions", "Dbi", "PdbModule"]
+__all__ = ["Contributions", "Dbi", "Modules", "PdbModule"]
 
 _SIGNATURE = 0xFFFFFFFF
 _CONTRIBUTIONS = {
@@ -69,6 +70,43 @@ class Contributions:
         return self._place(self._data, index * self._size)
 
 
+class Modules:
+    """The list of modules: where each begins is found once, the rest when it is asked for."""
+
+    def __init__(self, data: Stream) -> None:
+        self._data = data
+        self._starts = list(_starts(data))
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __getitem__(self, number: int) -> PdbModule:
+        """Module `number`.
+
+        Raises:
+            SymbolError: There is no such module.
+        """
+        if not 0 <= number < len(self._starts):
+            raise SymbolError("no such module", expected=f"below {len(self._starts)}", found=str(number))
+        at = self._starts[number]
+        stream, symbols, old_lines, lines = self._data.unpack(_MODULE, at)
+        name = self._data.text(at + ModInfo.SIZE)
+        return PdbModule(name, None if stream == NO_STREAM else stream, symbols, old_lines, lines)
+
+
+def _starts(data: Stream) -> Iterator[int]:
+    """Offsets of the modules, each of which ends with two strings."""
+    whole, at = bytes(data.data), 0
+    while at < len(whole):
+        yield at
+        end = at + ModInfo.SIZE
+        for _ in range(2):
+            end = whole.find(0, end) + 1
+            if not end:
+                raise SymbolError(f"a string of {data.name} has no end", offset=at)
+        at = (end + 3) & ~3
+
+
 class Dbi:
     """The DBI stream.
 
@@ -96,14 +134,9 @@ class Dbi:
         )
 
     @cached_property
-    def modules(self) -> tuple[PdbModule, ...]:
-        """The modules, in the order of their numbers."""
-        data = self._stream.part(NewDbiHdr.SIZE, self.header.cb_gp_modi, "the list of modules")
-        found, at = [], 0
-        while at < len(data):
-            module, at = _module(data, at)
-            found.append(module)
-        return tuple(found)
+    def modules(self) -> Modules:
+        """The modules, by their numbers."""
+        return Modules(self._stream.part(NewDbiHdr.SIZE, self.header.cb_gp_modi, "the list of modules"))
 
     def debug_stream(self, kind: DbgHdr) -> int:
         """Number of the stream for `kind`, `NO_STREAM` where there is none."""
@@ -112,21 +145,3 @@ class Dbi:
         if 2 * kind + 2 > header.cb_dbg_hdr:
             return NO_STREAM
         return self._stream.u16(NewDbiHdr.SIZE + sum(sizes) + header.cb_ec_info + 2 * kind)
-
-
-def _module(data: Stream, at: int) -> tuple[PdbModule, int]:
-    number, symbols, old_lines, lines = data.unpack(_MODULE, at)
-    name = data.text(at + ModInfo.SIZE)
-    behind = _behind_text(data, _behind_text(data, at + ModInfo.SIZE))
-    stream = None if number == NO_STREAM else number
-    return PdbModule(name, stream, symbols, old_lines, lines), (behind + 3) & ~3
-
-
-def _behind_text(data: Stream, at: int) -> int:
-    size = 256
-    while at < len(data):
-        terminator = bytes(data.data[at : at + size]).find(0)
-        if terminator >= 0:
-            return at + terminator + 1
-        at += size
-    raise SymbolError(f"a string of {data.name} has no end", offset=at)

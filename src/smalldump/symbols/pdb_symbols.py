@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from smalldump.errors import SymbolError
 from smalldump.layout.codeview import DataSym32, ProcSym32, RecordHead, Sym, ThunkSym32
+from smalldump.symbols.pdb_inlines import Site, sites_at
 from smalldump.symbols.streams import Stream
 
 __all__ = ["ModuleSymbol", "ModuleSymbols", "records"]
@@ -93,9 +94,9 @@ class ModuleSymbols:
             return self._stream.counted_text(at)
         return self._stream.text(at, symbol.at + 2 + length)
 
-    def within(self, symbol: ModuleSymbol) -> Iterator[tuple[int, int, int]]:
-        """The records inside a procedure: offset, kind, offset behind."""
-        return records(self._stream, symbol.inside.start, symbol.inside.stop)
+    def inlined_at(self, symbol: ModuleSymbol, distance: int) -> list[Site]:
+        """What is inlined into a procedure `distance` bytes from its start, innermost first."""
+        return sites_at(self._stream, records(self._stream, symbol.inside.start, symbol.inside.stop), distance)
 
 
 def records(stream: Stream, at: int, end: int) -> Iterator[tuple[int, int, int]]:

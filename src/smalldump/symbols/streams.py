@@ -15,6 +15,7 @@ R = TypeVar("R", bound=Record)
 _U16 = struct.Struct("<H")
 _U32 = struct.Struct("<I")
 _TEXT_LIMIT = 0x10000
+_TEXT_USUAL = 128
 
 
 class Stream:
@@ -63,15 +64,23 @@ class Stream:
             raise self.cut(at, size)
         return Stream(self.data[at : at + size], name)
 
-    def text(self, at: int, end: int | None = None) -> str:
-        """The NUL-terminated string at offset `at`, which ends before offset `end` at the latest."""
+    def raw_text(self, at: int, end: int | None = None) -> bytes:
+        """The bytes of the NUL-terminated string at offset `at`, whose NUL is before offset `end`."""
         last = min(len(self.data) if end is None else end, at + _TEXT_LIMIT)
-        for limit in (at + 128, last):
-            piece = bytes(self.data[at : min(limit, last)])
+        for limit in (min(at + _TEXT_USUAL, last), last):
+            piece = bytes(self.data[at:limit])
             terminator = piece.find(0)
             if terminator >= 0:
-                return piece[:terminator].decode("utf-8", "replace")
+                return piece[:terminator]
         raise SymbolError(f"a string of {self.name} has no end", offset=at)
+
+    def text(self, at: int, end: int | None = None) -> str:
+        """The NUL-terminated string at offset `at`, whose NUL is before offset `end`."""
+        return self.raw_text(at, end).decode("utf-8", "replace")
+
+    def behind_text(self, at: int) -> int:
+        """The offset behind the NUL of the string at offset `at`."""
+        return at + len(self.raw_text(at)) + 1
 
     def counted_text(self, at: int) -> str:
         """The string at offset `at` behind a byte that counts its bytes."""
