@@ -173,6 +173,7 @@ class StructureSupport:
 
 
 _TRUTH = "tests/truth/test_engine.py"
+_PDBS = "tests/symbols/test_pdbs.py"
 
 STRUCTURES: tuple[StructureSupport, ...] = (
     StructureSupport(
@@ -309,6 +310,59 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         ("TriageRequestHead", "AddressRange"),
         "7 real dumps, each decoded to its last byte",
         "tests/decode/test_requests.py::test_real_requests_are_read_to_the_last_byte",
+    ),
+    StructureSupport(
+        "PDB: MSF 7.00 and its tables",
+        "x86, x64, ARM64",
+        (
+            "MsfHdr",
+            "PdbStream70",
+            "NewDbiHdr",
+            "ModInfo",
+            "SectionContribution",
+            "SectionContribution2",
+            "PsGsiHdr",
+            "SectionHeader",
+            "FrameData",
+            "FpoData",
+            "OmapData",
+            "NameTableHdr",
+            "TpiHdr",
+            "TiOff",
+        ),
+        "PDBs of public wheels and of clang, read by llvm-pdbutil too; OMAP: published headers",
+        f"{_PDBS}::test_publics_and_procedures",
+    ),
+    StructureSupport(
+        "PDB: CodeView symbols",
+        "x86, x64, ARM64",
+        ("RecordHead", "PubSym32", "ProcSym32", "ThunkSym32", "DataSym32", "InlineSiteSym"),
+        "PDBs of public wheels and of clang, read by llvm-pdbutil too",
+        f"{_PDBS}::test_publics_and_procedures",
+    ),
+    StructureSupport(
+        "PDB: CodeView lines",
+        "x86, x64, ARM64",
+        ("SubsectionHeader", "LinesHeader", "LinesFileBlock", "LineEntry", "FileChecksum", "InlineeSourceLine"),
+        "PDBs of public wheels and of clang, read by llvm-pdbutil too",
+        f"{_PDBS}::test_lines",
+    ),
+    StructureSupport(
+        "PDB: CodeView types",
+        "x86, x64, ARM64",
+        (
+            "ClassLeaf",
+            "UnionLeaf",
+            "EnumLeaf",
+            "PointerLeaf",
+            "ModifierLeaf",
+            "ArrayLeaf",
+            "BitfieldLeaf",
+            "MemberLeaf",
+            "FuncIdLeaf",
+        ),
+        "PDBs of public wheels and of clang, read by llvm-pdbutil too",
+        f"{_PDBS}::test_types",
     ),
 )
 """Structures in the order of the file."""
