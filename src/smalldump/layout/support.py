@@ -310,5 +310,12 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         "7 real dumps, each decoded to its last byte",
         "tests/decode/test_requests.py::test_real_requests_are_read_to_the_last_byte",
     ),
+    StructureSupport(
+        "CFHEADER, CFFOLDER, CFFILE, CFDATA",
+        "cabinets",
+        ("CabinetHeader", "CabinetFolder", "CabinetFile", "CabinetData"),
+        "[MS-CAB], cabinets read by two other programs as well",
+        "tests/symbols/test_cabinet.py::test_others_read_the_same",
+    ),
 )
 """Structures in the order of the file."""
