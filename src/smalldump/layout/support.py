@@ -364,5 +364,12 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         "PDBs of public wheels and of clang, read by llvm-pdbutil too",
         f"{_PDBS}::test_types",
     ),
+    StructureSupport(
+        "CFHEADER, CFFOLDER, CFFILE, CFDATA",
+        "cabinets",
+        ("CabinetHeader", "CabinetFolder", "CabinetFile", "CabinetData"),
+        "[MS-CAB], cabinets read by two other programs as well",
+        "tests/symbols/test_cabinet.py::test_others_read_the_same",
+    ),
 )
 """Structures in the order of the file."""

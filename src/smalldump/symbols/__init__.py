@@ -1,3 +1,3 @@
-"""Names, lines and types for places in images, and where they come from."""
+"""Names, lines and types for places in images, and the stores that keep images and PDBs."""
 
 from __future__ import annotations
