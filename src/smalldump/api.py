@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from smalldump.model import Snapshot
     from smalldump.model.requests import DumpContributor, RangeRequest
     from smalldump.report import Report
+    from smalldump.symbols.sources import SymbolSources
     from smalldump.unwind import CodeLookup
     from smalldump.writer.scrub import ScrubLevel
     from smalldump.writing import Written
 
-__all__ = ["analyze", "analyze_source", "check", "open_dump", "write"]
+__all__ = ["analyze", "analyze_source", "check", "lookup_for", "open_dump", "symbol_files", "write"]
 
 
 def open_dump(path: str | os.PathLike[str]) -> Snapshot:
@@ -44,7 +45,14 @@ def open_dump(path: str | os.PathLike[str]) -> Snapshot:
         raise
 
 
-def analyze(path: str | os.PathLike[str], *, private: bool = False, detailed: bool = False) -> Report:
+def analyze(
+    path: str | os.PathLike[str],
+    *,
+    private: bool = False,
+    detailed: bool = False,
+    symbols: str = "",
+    images: Iterable[str | os.PathLike[str]] = (),
+) -> Report:
     """Analyse a memory dump.
 
     A damaged dump gives a report on what is still readable; a file that is no dump gives one that says so.
@@ -52,32 +60,64 @@ def analyze(path: str | os.PathLike[str], *, private: bool = False, detailed: bo
     Args:
         path: A dump, or an archive that holds exactly one.
         private: Whether serial numbers and unique identifiers may be in the report.
-        detailed: Whether the report lists every data block.
+        detailed: Whether the report lists every data block, processor and thread.
+        symbols: A symbol path, in the form of Windows' debuggers. Nothing is fetched unless it names a server.
+        images: Folders with images.
 
     Raises:
         SourceUnreadable: The file cannot be read.
+        ValueError: The symbol path is malformed.
     """
     from smalldump.intake import open_single
 
-    with open_single(path) as source:
-        return analyze_source(source, private=private, detailed=detailed)
+    with open_single(path) as source, symbol_files(symbols, images) as files:
+        return analyze_source(source, private=private, detailed=detailed, files=files)
+
+
+def symbol_files(
+    symbols: str, images: Iterable[str | os.PathLike[str]]
+) -> AbstractContextManager[SymbolSources | None]:
+    """Symbol sources for a symbol path and folders with images; None where neither is named.
+
+    Raises:
+        ValueError: The symbol path is malformed.
+    """
+    folders = [os.fspath(folder) for folder in images]
+    if not symbols and not folders:
+        return nullcontext()
+    from smalldump.symbols.sources import SymbolSources
+
+    return SymbolSources(symbols, folders)
 
 
 def analyze_source(
-    source: ByteSource, *, private: bool = False, detailed: bool = False, lookup: CodeLookup | None = None
+    source: ByteSource, *, private: bool = False, detailed: bool = False, files: SymbolSources | None = None
 ) -> Report:
     """Analyse the bytes of an open source; see `analyze`. Never raises for what the bytes are."""
     from smalldump.analysis import analyse
     from smalldump.checking import check as check_bytes
     from smalldump.report.build import build_report, failure_report
-    from smalldump.unwind import NO_CODE
 
     checked = check_bytes(source.data, source.file_name)
-    dump, code = checked.dump, lookup or NO_CODE
+    dump = checked.dump
     if dump is None:
         return failure_report(checked, source.data)
+    code = lookup_for(dump, files)
     analysis = analyse(dump, code)
     return build_report(dump, analysis, checked, source.data, private=private, detailed=detailed, lookup=code)
+
+
+def lookup_for(machine: Snapshot, files: SymbolSources | None) -> CodeLookup:
+    """Images and symbols of a machine's modules: out of symbol sources, if there are any."""
+    from smalldump.unwind import NO_CODE, walk
+
+    if not files:
+        return NO_CODE
+    from smalldump.symbols.resolve import Resolver
+
+    resolver = Resolver(files, machine.memory)
+    resolver.prefetch(walk(machine).modules)
+    return resolver
 
 
 def check(path: str | os.PathLike[str]) -> CheckResult:

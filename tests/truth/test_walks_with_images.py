@@ -13,7 +13,7 @@ from smalldump.api import open_dump
 from smalldump.images import PeImage
 from smalldump.memory import Overlay, Segment
 from smalldump.model import Module, Snapshot, StackWindow
-from smalldump.model.symbols import SymbolTable
+from smalldump.model.symbols import ModuleFiles, SymbolTable
 from smalldump.unwind import FrameTrust, Stacks, WalkEnd, walk
 
 MACHINES = (
@@ -39,6 +39,9 @@ class Folder:
         return self.images.get((module.timestamp, module.size))  # type: ignore[arg-type]
 
     def symbols(self, _: Module, /) -> SymbolTable | None:
+        return None
+
+    def files(self, _: Module, /) -> ModuleFiles | None:
         return None
 
 

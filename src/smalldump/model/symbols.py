@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-__all__ = ["FrameProgram", "InlineSite", "PlaceName", "SourceLine", "Symbol", "SymbolOrigin", "SymbolTable"]
+__all__ = [
+    "FrameProgram",
+    "InlineSite",
+    "ModuleFiles",
+    "PlaceName",
+    "SourceLine",
+    "Symbol",
+    "SymbolOrigin",
+    "SymbolTable",
+]
 
 
 class SymbolOrigin(Enum):
@@ -85,6 +94,20 @@ class FrameProgram(NamedTuple):
     prolog_size: int
     program: str | None
     uses_ebp: bool = False
+
+
+class ModuleFiles(NamedTuple):
+    """The image and the PDB of a loaded module: where a symbol store keeps them, and whether they were found.
+
+    Attributes:
+        image_key: None where the dump does not tell the image's TimeDateStamp.
+        pdb_key: None where the image is not at hand, which alone names its PDB.
+    """
+
+    image_key: str | None
+    image_found: bool
+    pdb_key: str | None
+    pdb_found: bool
 
 
 class SymbolTable(Protocol):

@@ -52,7 +52,7 @@ def build_report(
         _head(checked, data, kind)
         | stop_sections(machine, analysis)
         | machine_sections(machine, by_guid)
-        | code_sections(machine, analysis.stacks, args=detailed)
+        | code_sections(machine, analysis.stacks, lookup, args=detailed)
         | (execution_sections(machine, lookup) if detailed else {})
         | extra_sections(machine, decoded, detailed=detailed)
         | {"verdict": verdict_section(analysis.verdict)}

@@ -9,14 +9,15 @@ from smalldump.images.identity import image_key
 from smalldump.knowledge.drivers import driver
 from smalldump.model import Absent, Contexts, Module, Registers, Snapshot, UnloadedModule
 from smalldump.model.absent import present
+from smalldump.model.symbols import ModuleFiles
 from smalldump.report.frames import frames
 from smalldump.report.values import Json, JsonObject, absent, address, fact, words
-from smalldump.unwind import CallStack, Frame, Stacks
+from smalldump.unwind import CallStack, CodeLookup, Frame, Stacks
 
 __all__ = ["code_sections"]
 
 
-def code_sections(machine: Snapshot, stacks: Stacks, *, args: bool = False) -> JsonObject:
+def code_sections(machine: Snapshot, stacks: Stacks, lookup: CodeLookup, *, args: bool = False) -> JsonObject:
     """`registers`, `contexts`, `modules`, `unloaded_modules`, `stack_window`, `stack`, `dispatch`, `images_wanted`."""
     unloaded = machine.unloaded_modules
     latest = _crash_time(machine)
@@ -38,7 +39,7 @@ def code_sections(machine: Snapshot, stacks: Stacks, *, args: bool = False) -> J
         "stack_end": stacks.crash.end.value,
         "trap_frame": None if stacks.trap_frame is None else address(stacks.trap_frame),
         "dispatch": _frames(machine, stacks.dispatch, args),
-        "images_wanted": [_wanted(module) for module in _on_stack(machine, stacks)],
+        "images_wanted": [_wanted(module, lookup.files(module)) for module in _on_stack(machine, stacks)],
     }
 
 
@@ -128,7 +129,11 @@ def _on_stack(machine: Snapshot, stacks: Stacks) -> Iterator[Module]:
     return (module for module in machine.modules if module.base in seen)
 
 
-def _wanted(module: Module) -> JsonObject:
+def _wanted(module: Module, files: ModuleFiles | None) -> JsonObject:
+    if files is not None:
+        key = absent(Absent.PAGED_OUT) if files.image_key is None else files.image_key
+        pdb = {} if files.pdb_key is None else {"pdb": {"key": files.pdb_key, "found": files.pdb_found}}
+        return {"name": module.file, "key": key, "found": files.image_found} | pdb
     if isinstance(module.timestamp, Absent):
         return {"name": module.file, "key": absent(module.timestamp)}
     return {"name": module.file, "key": image_key(module.file, module.timestamp, module.size)}

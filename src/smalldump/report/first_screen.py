@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from smalldump.knowledge.drivers import made_by
 from smalldump.knowledge.windows import release_build
+from smalldump.model.symbols import SymbolOrigin
 from smalldump.report.columns import columns
 from smalldump.report.document import Document
 from smalldump.report.labels import code_place
@@ -176,8 +177,14 @@ def _kernel(report: Document) -> str | None:
 
 
 def frame_place(report: Document, frame: JsonObject) -> str:
-    """Where a frame is: `nt+0x3f5a80`, `<Unloaded_x>+0x10`, or the address."""
-    return text(frame["symbol"]) if frame.get("symbol") else code_place(frame, _bits(report))
+    """Where a frame is: `nt!KeBugCheckEx`, `nt+0x3f5a80`, `<Unloaded_x>+0x10`, or the address.
+
+    A name from an export table is marked: nobody knows whether the function is the one that was exported.
+    """
+    if not frame.get("symbol"):
+        return code_place(frame, _bits(report))
+    mark = " (export)" if frame.get("symbol_origin") == SymbolOrigin.EXPORT.value else ""
+    return text(frame["symbol"]) + mark
 
 
 def _irql(report: Document) -> str:

@@ -135,3 +135,9 @@ class Stacks(NamedTuple):
     crash: CallStack
     dispatch: CallStack
     trap_frame: int | None
+
+    @property
+    def modules(self) -> list[Module]:
+        """The loaded modules that its frames lie in, those of the crash first, each once."""
+        frames = (*self.crash.frames, *self.dispatch.frames)
+        return list({frame.module.base: frame.module for frame in frames if frame.module}.values())

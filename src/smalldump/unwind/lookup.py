@@ -6,7 +6,7 @@ from typing import Protocol
 
 from smalldump.images.pe import PeImage
 from smalldump.model import Module
-from smalldump.model.symbols import SymbolTable
+from smalldump.model.symbols import ModuleFiles, SymbolTable
 
 __all__ = ["NO_CODE", "CodeLookup"]
 
@@ -20,12 +20,18 @@ class CodeLookup(Protocol):
     def symbols(self, module: Module, /) -> SymbolTable | None:
         """The symbols of a module, proved to be its own; the export table of its image where there are no others."""
 
+    def files(self, module: Module, /) -> ModuleFiles | None:
+        """Which files were wanted for a module, and which were found; None where nobody looked for any."""
+
 
 class _NoCode:
     def image(self, _: Module) -> None:
         """None."""
 
     def symbols(self, _: Module) -> None:
+        """None."""
+
+    def files(self, _: Module) -> None:
         """None."""
 
 
