@@ -56,7 +56,7 @@ class IsfTypes:
         described = member(self._structures, name)
         fields = member(described, "fields")
         if len(fields) > _MOST_FIELDS:
-            raise SymbolError(f"the structure {name} has too many fields", found=f"{len(fields):,}")
+            raise SymbolError(f"the structure {name[:80]!r} has too many fields", found=f"{len(fields):,}")
         found = [self._field(key, member(fields, key)) for key in fields]
         found.sort(key=lambda field: (field.offset, field.bit_position or 0))
         return StructType(name, integer(described, "size", _LARGEST), tuple(found))
@@ -118,7 +118,7 @@ def member(parent: Mapping[str, object], key: str) -> Mapping[str, object]:
     """
     found = parent.get(key)
     if not isinstance(found, dict):
-        raise SymbolError(f"the symbol file's `{key[:80]}` is malformed", expected="an object", found=repr(found)[:80])
+        raise SymbolError(f"the symbol file's {key[:80]!r} is malformed", expected="an object", found=repr(found)[:80])
     return found
 
 
@@ -131,6 +131,6 @@ def integer(parent: Mapping[str, object], key: str, limit: int) -> int:
     found = parent.get(key)
     if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found < limit:
         raise SymbolError(
-            f"the symbol file's `{key}` is malformed", expected=f"an integer below {limit:#x}", found=repr(found)[:80]
+            f"the symbol file's {key!r} is malformed", expected=f"an integer below {limit:#x}", found=repr(found)[:80]
         )
     return found
