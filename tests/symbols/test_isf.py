@@ -196,6 +196,14 @@ def test_malformed_structures(broken: object) -> None:
     assert odd.type_named("_LINK") is not None
 
 
+def test_fields_in_front_of_the_structure() -> None:
+    fields = {"Before": {"offset": -8, "type": base("wchar")}, "After": {"offset": 0, "type": base("long long")}}
+    odd = changed(lambda document: document["user_types"].update(_ENGINE={"size": 8, "fields": fields}))
+    found = Isf(odd).type_named("_ENGINE")
+    assert found is not None
+    assert found.fields == (StructField("Before", -8, None, "wchar_t"), StructField("After", 0, None, "__int64"))
+
+
 def test_types_nested_too_deep() -> None:
     of: dict[str, Any] = base("void")
     for _ in range(40):

@@ -17,6 +17,7 @@ _LARGEST = 1 << 32  # bytes of a type
 _MICROSOFTS = {
     "long long": "__int64",
     "unsigned long long": "unsigned __int64",
+    "wchar": "wchar_t",
     "Void": "void",
 }
 """Base types that the symbol file calls otherwise than Microsoft's compiler."""
@@ -68,7 +69,9 @@ class IsfTypes:
             position, length = integer(of, "bit_position", 128), integer(of, "bit_length", 129)
             of = member(of, "type")
         found = self._name(of, _DEEPEST)
-        return StructField(name, integer(described, "offset", _LARGEST), found.size, str(found), position, length)
+        # Descriptions made by hand have fields in front of the structure, too.
+        offset = integer(described, "offset", _LARGEST, least=-_LARGEST)
+        return StructField(name, offset, found.size, str(found), position, length)
 
     def _name(self, described: Mapping[str, object], depth: int) -> _TypeName:
         if not depth:
@@ -122,14 +125,14 @@ def member(parent: Mapping[str, object], key: str) -> Mapping[str, object]:
     return found
 
 
-def integer(parent: Mapping[str, object], key: str, limit: int) -> int:
-    """The integer under `key`, from 0 up to but not including `limit`.
+def integer(parent: Mapping[str, object], key: str, limit: int, least: int = 0) -> int:
+    """The integer under `key`, from `least` up to but not including `limit`.
 
     Raises:
         SymbolError: There is none.
     """
     found = parent.get(key)
-    if not isinstance(found, int) or isinstance(found, bool) or not 0 <= found < limit:
+    if not isinstance(found, int) or isinstance(found, bool) or not least <= found < limit:
         raise SymbolError(
             f"the symbol file's {key!r} is malformed", expected=f"an integer below {limit:#x}", found=repr(found)[:80]
         )
