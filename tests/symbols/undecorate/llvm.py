@@ -6,12 +6,10 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
-__all__ = ["UNDNAME", "comparable", "declarations", "decorated_names", "reason"]
+__all__ = ["UNDNAME", "comparable", "declarations", "reason"]
 
 UNDNAME = shutil.which("llvm-undname") or shutil.which("llvm-undname-14")
-_READOBJ = shutil.which("llvm-readobj") or shutil.which("llvm-readobj-14")
 _SECONDS = 120
 _WORDS = re.compile(r"\b(?:class|struct|union|enum|__restrict|__ptr64)\b|[\s`']")
 _REASONS = {
@@ -43,12 +41,3 @@ def comparable(declaration: str) -> str:
 def reason(name: str) -> str | None:
     """Why the two may differ about a name."""
     return next((words for words, form in _REASONS.items() if form.search(name)), None)
-
-
-def decorated_names(image: Path) -> set[str]:
-    """Names of C++ that an image exports and imports."""
-    if not _READOBJ:
-        return set()
-    command = [_READOBJ, "--coff-exports", "--coff-imports", str(image)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
-    return set(re.findall(r"^ *(?:Name|Symbol): (\?\S+)", done.stdout, re.MULTILINE))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 
 import pytest
 
 from smalldump.symbols.undecorate import undecorated
-from tests.symbols.undecorate.llvm import UNDNAME, comparable, declarations, decorated_names, reason
+from tests.symbols.undecorate.images import exported_names
+from tests.symbols.undecorate.llvm import UNDNAME, comparable, declarations, reason
 from tests.symbols.undecorate.table import NAMES
 
 
@@ -40,9 +40,5 @@ def test_names_of_our_own() -> None:
 
 @pytest.mark.usefixtures("undname")
 def test_names_of_real_images() -> None:
-    folder = os.environ.get("SMALLDUMP_ORACLE_IMAGES")
-    if not folder:
-        pytest.skip("SMALLDUMP_ORACLE_IMAGES is unset: it names a folder of images, filled by fetch_images.py")
-    names = set().union(*(decorated_names(path) for path in Path(folder).iterdir() if path.is_file()))
-    count, unlike = differences(sorted(names))
+    count, unlike = differences(exported_names())
     assert len(unlike) <= count // 1000, unlike[:10]

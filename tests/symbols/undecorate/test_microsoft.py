@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 from smalldump.symbols.undecorate import undecorated
 from tests.oracle.fixture import Oracle, oracle
 from tests.oracle.installation import Installation, default_home
-from tests.symbols.undecorate.llvm import decorated_names
+from tests.symbols.undecorate.images import exported_names, undecorating_library
 from tests.symbols.undecorate.table import NAMES
 
 __all__ = ["oracle"]
@@ -20,22 +19,13 @@ __all__ = ["oracle"]
 SOURCE = Path(__file__).with_name("undname.c")
 NAME_ONLY, WHOLE = 0x1000, 0
 _SECONDS = 120
-_LIBRARY = "x64-vcruntime140.dll"
 
 
 @pytest.fixture(scope="module")
-def images() -> Path:
-    folder = Path(os.environ.get("SMALLDUMP_ORACLE_IMAGES", ""))
-    if not folder.name or not (folder / _LIBRARY).is_file():
-        pytest.skip(f"SMALLDUMP_ORACLE_IMAGES names no folder that holds {_LIBRARY}: fill one with fetch_images.py")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def folder(oracle: Oracle, images: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(oracle: Oracle, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Microsoft's library under a name of its own, which Wine has none for, and our program beside it."""
     place = tmp_path_factory.mktemp("undname")
-    (place / "undname.dll").write_bytes((images / _LIBRARY).read_bytes())
+    (place / "undname.dll").write_bytes(undecorating_library())
     command = ["x86_64-w64-mingw32-gcc", "-O1", "-s", "-Wall", "-Werror", str(SOURCE), "-o", str(place / "host.exe")]
     subprocess.run(command, check=True, timeout=_SECONDS, capture_output=True)
     return place
@@ -65,8 +55,8 @@ def test_the_table_is_what_it_says(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("flags", "full"), [(NAME_ONLY, False), (WHOLE, True)])
-def test_names_of_real_images(folder: Path, images: Path, flags: int, full: bool) -> None:
-    names = sorted(set().union(*(decorated_names(path) for path in images.iterdir() if path.is_file())))
+def test_names_of_real_images(folder: Path, flags: int, full: bool) -> None:
+    names = exported_names()
     assert len(names) > 1000
     theirs = asked(folder, names, flags)
     ours = [undecorated(name, full=full) for name in names]
