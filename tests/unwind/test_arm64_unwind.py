@@ -307,7 +307,17 @@ def test_machine_frames_and_contexts() -> None:
     assert reason(pe, 0x1120, BytesSpace({STACK: bytes(0x390)})) is NotUnwound.NO_STACK
 
 
-@pytest.mark.parametrize("code", ["e8", "eb", "df01"])
+def test_trap_frames() -> None:
+    frame = bytearray(0x150)
+    struct.pack_into("<23Q", frame, 0x98, 0x8000, *range(19), 0x1E, 0xF0, CALLER)
+    pe = image([(0x1000, 0x3000)], record("e8 e4", 16))
+    found = step(pe, 0x1020, BytesSpace({STACK: bytes(frame)}), x19=5, x20=6, x0=9)
+    assert found.kind is UnwindKind.MACHINE_FRAME
+    wanted = {f"x{number}": number for number in range(19)} | {"x19": 5, "x20": 6}
+    assert found.registers == wanted | {"fp": 0xF0, "lr": 0x1E, "sp": 0x8000, "pc": CALLER}
+
+
+@pytest.mark.parametrize("code", ["eb", "df01"])
 def test_what_is_not_understood(code: str) -> None:
     assert reason(image([(0x1000, 0x3000)], record(f"{code} e4", 16)), 0x1020, stack(0), lr=1) is NotUnwound.UNSUPPORTED
 
