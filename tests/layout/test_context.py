@@ -12,6 +12,7 @@ from smalldump.layout.context import (
     ExceptionRecord64,
     KspecialRegistersX64,
     KspecialRegistersX86,
+    KtrapFrameArm64,
     KtrapFrameX64,
     KtrapFrameX86,
 )
@@ -53,6 +54,10 @@ _TRAP_X86 = """
 3c 4 Edx, 40 4 Ecx, 44 4 Eax, 54 4 Edi, 58 4 Esi, 5c 4 Ebx, 60 4 Ebp, 64 4 ErrCode, 68 4 Eip, 6c 4 SegCs, 70 4 EFlags,
 74 4 HardwareEsp, 78 4 HardwareSegSs
 """
+_TRAP_ARM64 = """
+0 1 ExceptionActive, 1 1 ContextFromKFramesUnwound, 2 1 DebugRegistersValid, 3 1 PreviousMode, 4 4 FaultStatus,
+8 8 FaultAddress, 10 8 VfpState, 90 4 Spsr, 94 4 Esr, 98 8 Sp, a0 98 X, 138 8 Lr, 140 8 Fp, 148 8 Pc
+"""
 _SPECIAL_X64 = """
 0 8 Cr0, 8 8 Cr2, 10 8 Cr3, 18 8 Cr4, 20 8 KernelDr0, 28 8 KernelDr1, 30 8 KernelDr2, 38 8 KernelDr3, 40 8 KernelDr6,
 48 8 KernelDr7, 56 2 GdtrLimit, 58 8 GdtrBase, 66 2 IdtrLimit, 68 8 IdtrBase, 70 2 Tr, 72 2 Ldtr, 74 4 MxCsr, a0 8 Cr8
@@ -73,6 +78,7 @@ _SPECIAL_X86 = """
         (ExceptionRecord32, _EXCEPTION_32, 0x50),
         (KtrapFrameX64, _TRAP_X64, 0x190),
         (KtrapFrameX86, _TRAP_X86, 0x8C),
+        (KtrapFrameArm64, _TRAP_ARM64, 0x150),
         (KspecialRegistersX64, _SPECIAL_X64, 0xA8),
         (KspecialRegistersX86, _SPECIAL_X86, 0x3C),
     ],

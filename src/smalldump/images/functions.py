@@ -49,7 +49,7 @@ class FunctionTable:
         self._image = image
         self._record = _RECORDS.get(machine)
         self._rva, size = directory if directory and self._record else (0, 0)
-        self._width = self._record.SIZE if self._record else 1
+        self._width = (self._record or RuntimeFunctionX64).SIZE
         self._records: dict[int, FullRecord] = {}
         self._infos: dict[int, UnwindInfo] = {}
         self._count = min(size, _MOST_BYTES) // self._width

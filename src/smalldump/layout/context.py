@@ -1,7 +1,8 @@
 """Register contexts and exception records, whole: `CONTEXT` of x86, x64 and ARM64, `EXCEPTION_RECORD`, `KTRAP_FRAME`.
 
 Sources: winnt.h of the Windows SDK for CONTEXT and EXCEPTION_RECORD; format reference §2.6 and §2.7 for the trap
-frames (program counter to stack pointer seen in real dumps; entries marked "unverified" rest on one source).
+frames (program counter to stack pointer seen in real dumps; entries marked "unverified" rest on one source). The trap
+frame of ARM64 is declared in ntddk.h of the WDK; its offsets stand in .NET's unwinder. No real dump with one was seen.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ __all__ = [
     "ExceptionRecord64",
     "KspecialRegistersX64",
     "KspecialRegistersX86",
+    "KtrapFrameArm64",
     "KtrapFrameX64",
     "KtrapFrameX86",
 ]
@@ -244,3 +246,22 @@ class KspecialRegistersX86(Record, size=0x3C):
     idtr_base = u32(0x34)
     tr = u16(0x38)
     ldtr = u16(0x3A)
+
+
+class KtrapFrameArm64(Record, size=0x150):
+    """`KTRAP_FRAME` of ARM64; X19 to X28 are not in it."""
+
+    exception_active = u8(0x000, "0: interrupt, 1: exception, 2: system call")
+    context_from_kframes_unwound = u8(0x001)
+    debug_registers_valid = u8(0x002)
+    previous_mode = u8(0x003, "of interrupts: PreviousIrql")
+    fault_status = u32(0x004, "of page faults")
+    fault_address = u64(0x008, "of page faults; of system calls the previous trap frame")
+    vfp_state = u64(0x010, "address of a KARM64_VFP_STATE")
+    spsr = u32(0x090)
+    esr = u32(0x094)
+    sp = u64(0x098)
+    x = words(0x0A0, 19, "Q", "x0 to x18")
+    lr = u64(0x138)
+    fp = u64(0x140)
+    pc = u64(0x148)

@@ -14,7 +14,7 @@ from smalldump.errors import FormatError, MemoryUnavailable
 from smalldump.images import PeImage, RuntimeFunction
 from smalldump.layout.arm64_codes import Code, CodeSequence, Op, code_sequence
 from smalldump.layout.arm64_xdata import FullRecord, parse_packed_record
-from smalldump.layout.context import ContextArm64
+from smalldump.layout.context import ContextArm64, KtrapFrameArm64
 from smalldump.memory import AddressSpace
 from smalldump.unwind.stack_reader import StackReader
 from smalldump.unwind.unwound import NotUnwound, Stuck, UnwindKind, Unwound
@@ -224,9 +224,11 @@ class _Step:
                 self.sp, self.pc = _PAIR.unpack(self.stack.read(self.sp, _PAIR.size))
             case Op.CONTEXT:
                 self._take_context()
+            case Op.TRAP_FRAME:
+                self._take_trap_frame()
             case Op.NOP | Op.CLEAR_UNWOUND_TO_CALL | Op.PAC_SIGN_LR:
                 pass
-            case _:  # a KTRAP_FRAME, whose layout is not known; one of emulated code; vectors of unknown length
+            case _:  # the context of emulated code; vectors of unknown length
                 raise Stuck(NotUnwound.UNSUPPORTED)
 
     def _load(self, code: Code) -> None:
@@ -251,3 +253,9 @@ class _Step:
         self.known |= {"fp": context.fp, "lr": context.lr}
         self.known |= {f"d{number}": vectors[2 * number] for number in range(8, 16)}
         self.sp, self.pc = context.sp, context.pc
+
+    def _take_trap_frame(self) -> None:
+        frame = KtrapFrameArm64(self.stack.read(self.sp, KtrapFrameArm64.SIZE))
+        self.known |= {f"x{number}": value for number, value in enumerate(frame.x)}
+        self.known |= {"fp": frame.fp, "lr": frame.lr}
+        self.sp, self.pc = frame.sp, frame.pc
