@@ -58,8 +58,8 @@ class Pdb:
     def __init__(self, data: Buffer | mmap.mmap, undecorate: Callable[[str], str] | None = None) -> None:
         self._msf = Msf(memoryview(data))
         self._undecorate = undecorate or str
-        self._module_symbols = cache(self._read_module_symbols)
-        self._module_lines = cache(self._read_module_lines)
+        self._symbols_of = cache(self._read_symbols_of)
+        self._lines_of = cache(self._read_lines_of)
 
     @cached_property
     def identity(self) -> PdbIdentity:
@@ -122,13 +122,21 @@ class Pdb:
 
     def _symbols_at(self, place: Place) -> ModuleSymbols | None:
         number = self._module_number(place)
-        return None if number is None else self._module_symbols(number)
+        return None if number is None else self._symbols_of(number)
 
     def _module_number(self, place: Place) -> int | None:
         contributions = self.dbi.contributions
         return contributions.module_at(*place) if contributions else None
 
-    def _read_module_symbols(self, number: int) -> ModuleSymbols | None:
+    def symbols_of(self, number: int) -> ModuleSymbols | None:
+        """The symbols of module `number`, or None where they were stripped."""
+        return self._symbols_of(number)
+
+    def lines_of(self, number: int) -> ModuleLines | None:
+        """The lines of module `number`, or None where it has none."""
+        return self._lines_of(number)
+
+    def _read_symbols_of(self, number: int) -> ModuleSymbols | None:
         module = self.dbi.modules[number]
         stream = None if module.stream is None else self._msf.stream(module.stream, f"the stream of {module.name}")
         return (
@@ -140,7 +148,7 @@ class Pdb:
         place = self.places.find(rva)
         lines = self._lines_at(place) if place else None
         found = lines.at(*place) if place and lines else None
-        return self._source_line(lines, found) if lines and found else None
+        return self.source_line(lines, found) if lines and found else None
 
     def inlines(self, rva: int) -> Sequence[InlineSite]:
         """What is inlined at `rva`, innermost first."""
@@ -154,17 +162,18 @@ class Pdb:
 
     def _inline_site(self, lines: ModuleLines | None, site: Site) -> InlineSite:
         line = site.line(lines.inlinees.get(site.inlinee)) if lines else None
-        return InlineSite(self._items.name(site.inlinee), self._source_line(lines, line) if lines and line else None)
+        return InlineSite(self._items.name(site.inlinee), self.source_line(lines, line) if lines and line else None)
 
-    def _source_line(self, lines: ModuleLines, found: FileLine) -> SourceLine | None:
+    def source_line(self, lines: ModuleLines, found: FileLine) -> SourceLine | None:
+        """A line of a module with the name of its file; None where the module does not name its files."""
         name = lines.name_offset(found.file)
         return None if name is None else SourceLine(self._string(name), found.line)
 
     def _lines_at(self, place: Place) -> ModuleLines | None:
         number = self._module_number(place)
-        return None if number is None else self._module_lines(number)
+        return None if number is None else self._lines_of(number)
 
-    def _read_module_lines(self, number: int) -> ModuleLines | None:
+    def _read_lines_of(self, number: int) -> ModuleLines | None:
         module = self.dbi.modules[number]
         if module.stream is None or not module.lines_size:
             return None

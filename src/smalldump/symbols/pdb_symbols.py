@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from smalldump.errors import SymbolError
@@ -63,40 +64,61 @@ class ModuleSymbol(NamedTuple):
     inside: range
 
 
+class _Sorted:
+    """Symbols by section and offset."""
+
+    def __init__(self, symbols: list[ModuleSymbol]) -> None:
+        self.symbols = symbols
+        self._places = [(each.section, each.offset) for each in symbols]
+
+    def last(self, section: int, offset: int) -> ModuleSymbol | None:
+        """The last one in `section` at or before `offset`."""
+        index = bisect_right(self._places, (section, offset)) - 1
+        return self.symbols[index] if index >= 0 and self.symbols[index].section == section else None
+
+
 class ModuleSymbols:
     """The symbols of one module.
+
+    Attributes:
+        stream: Their records.
 
     Raises:
         SymbolError: The records do not follow one another.
     """
 
     def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-        # Of symbols at one place procedures come last, and win.
+        self.stream = stream
         found = sorted(_top_level(stream), key=lambda each: (each.section, each.offset, each.size or 0))
-        self._symbols = found
-        self._places = [(each.section, each.offset) for each in found]
+        self._code = _Sorted([each for each in found if each.size is not None])
+        self._variables = _Sorted([each for each in found if each.size is None])
 
     def __iter__(self) -> Iterator[ModuleSymbol]:
-        """All of them, by section and offset."""
-        return iter(self._symbols)
+        """All of them: code, then variables, each by section and offset."""
+        return chain(self._code.symbols, self._variables.symbols)
 
     def nearest(self, section: int, offset: int) -> ModuleSymbol | None:
-        """The last symbol in `section` at or before `offset`."""
-        index = bisect_right(self._places, (section, offset)) - 1
-        return self._symbols[index] if index >= 0 and self._symbols[index].section == section else None
+        """The procedure or thunk that holds a place; else the last symbol in `section` at or before it.
+
+        Variables inside of procedures (jump tables) do not name the code behind them.
+        """
+        code = self._code.last(section, offset)
+        if code is not None and offset - code.offset < (code.size or 0):
+            return code
+        variable = self._variables.last(section, offset)
+        return code if variable is None or (code is not None and code.offset >= variable.offset) else variable
 
     def name(self, symbol: ModuleSymbol) -> str:
         """The name of one of these symbols, undecorated."""
-        length, kind = self._stream.unpack(_HEAD, symbol.at)
+        length, kind = self.stream.unpack(_HEAD, symbol.at)
         at = symbol.at + _NAME_AT[Sym(kind)]
         if kind in _COUNTED:
-            return self._stream.counted_text(at)
-        return self._stream.text(at, symbol.at + 2 + length)
+            return self.stream.counted_text(at)
+        return self.stream.text(at, symbol.at + 2 + length)
 
     def inlined_at(self, symbol: ModuleSymbol, distance: int) -> list[Site]:
         """What is inlined into a procedure `distance` bytes from its start, innermost first."""
-        return sites_at(self._stream, records(self._stream, symbol.inside.start, symbol.inside.stop), distance)
+        return sites_at(self.stream, records(self.stream, symbol.inside.start, symbol.inside.stop), distance)
 
 
 def records(stream: Stream, at: int, end: int) -> Iterator[tuple[int, int, int]]:
