@@ -48,7 +48,7 @@ def image(timestamp: int = 0x5F3A_0001, size: int = 0x3000, *, names: str | None
 def pdb(guid: str = GUID, age: int = 1, *, noise: bytes = b"", information_age: int | None = None) -> bytes:
     """A PDB with an information stream and the head of a DBI stream, in blocks of 4 KiB."""
     information = struct.pack("<III", 20000404, 1, age if information_age is None else information_age)
-    dbi = struct.pack("<iII", -1, 19990903, age)
+    dbi = struct.pack("<iII", -1, 19990903, age) + bytes(0x34)
     streams = [b"", information + guid_bytes(guid), b"", dbi, noise]
     blocks, places = [b"", b"", b""], []
     for stream in streams:

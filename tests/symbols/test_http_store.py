@@ -169,7 +169,7 @@ def test_a_cut_file_without_a_size_is_noticed(server: SymbolServer, tmp_path: Pa
         (pdb(age=2), f"another build: {GUID.replace('-', '').upper()}, age 2"),
         (pdb("00000000-0000-0000-0000-000000000000"), f"another build: {'0' * 32}, age 1"),
         (b"MSCF" + bytes(100), "no cabinet: expected MSCF, version 1, found 4d534346"),
-        (pdb()[:40], "the PDB's head is malformed"),
+        (pdb()[:40], "not a PDB of MSF 7.00"),
     ],
 )
 def test_wrong_files_are_not_kept(data: bytes, detail: str, server: SymbolServer, tmp_path: Path) -> None:
