@@ -22,6 +22,7 @@ COMMANDS = {
     "list": "The dumps of a Minidump folder, by time.",
     "reserve": "Take the space for dumps ahead of time.",
     "recover": "Give the dumps in a reserve or a page file names of their own.",
+    "symbols": "Images and PDBs: which are wanted, where they were looked for; fetch them.",
     "demo": "Analyse the example that comes with smalldump.",
 }
 """Every command and what its help says first; each lives in the module of its name in this room."""

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-__all__ = ["fail_on_option", "no_terminal", "private_option", "verbose_option"]
+if TYPE_CHECKING:
+    from smalldump.symbols.http import Progress
+    from smalldump.symbols.sources import SymbolSources
+
+__all__ = [
+    "fail_on_option",
+    "images_option",
+    "no_terminal",
+    "private_option",
+    "symbol_sources",
+    "symbols_option",
+    "verbose_option",
+]
 
 Named = TypeVar("Named", str, tuple[str, ...])
 
@@ -27,3 +40,39 @@ def no_terminal(ctx: click.Context, param: click.Parameter, named: Named) -> Nam
     if "-" in ([named] if isinstance(named, str) else named) and sys.stdin.isatty():
         raise click.BadParameter("standard input is a terminal here: redirect a dump into it", ctx, param)
     return named
+
+
+images_option = click.option(
+    "--images",
+    metavar="DIR",
+    multiple=True,
+    type=click.Path(),
+    help="A folder with images, searched deep: a Windows folder, a mounted disk, a symbol store. May be given several"
+    " times. Beside it, those of _NT_EXECUTABLE_IMAGE_PATH.",
+)
+symbols_option = click.option(
+    "--symbols",
+    metavar="PATH",
+    multiple=True,
+    help="A symbol path as in WinDbg: folders, srv*CACHE*https://SERVER, cache*DIR, with ; between them. May be given"
+    " several times. Without it, that of _NT_SYMBOL_PATH; --symbols '' uses none.",
+)
+
+
+def symbol_sources(
+    symbols: tuple[str, ...], images: tuple[str, ...], progress: Progress | None = None
+) -> SymbolSources:
+    """What `--symbols` and `--images` name, and the environment; without servers in it there is no network.
+
+    Raises:
+        click.BadParameter: The symbol path is malformed.
+    """
+    from smalldump.images.folders import image_path_folders
+    from smalldump.symbols.sources import SymbolSources
+
+    environment = (os.environ.get("_NT_ALT_SYMBOL_PATH", ""), os.environ.get("_NT_SYMBOL_PATH", ""))
+    of_images = image_path_folders(os.environ.get("_NT_EXECUTABLE_IMAGE_PATH", ""))
+    try:
+        return SymbolSources(";".join(symbols or environment), (*images, *of_images), progress=progress)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--symbols" if symbols else "_NT_SYMBOL_PATH") from error

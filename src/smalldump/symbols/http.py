@@ -127,10 +127,10 @@ class HttpClient:
                 "GET", plain, redirect=False, retries=False, preload_content=False, timeout=timeout, headers=headers
             )
             return self._received(plain, response, target, limit, started)
-        except (errors.ReadTimeoutError, errors.ConnectTimeoutError):
-            return Reply(Outcome.TIMEOUT, "no answer in time", dead=response is None)
         except (errors.NewConnectionError, errors.ProxyError, errors.SSLError) as error:
             return Reply(Outcome.UNREACHABLE, _words(error), dead=True)
+        except (errors.ReadTimeoutError, errors.ConnectTimeoutError):
+            return Reply(Outcome.TIMEOUT, "no answer in time", dead=response is None)
         except errors.ProtocolError as error:
             cut = response is not None
             outcome = Outcome.MALFORMED if cut else Outcome.UNREACHABLE

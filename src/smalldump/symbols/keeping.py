@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from smalldump.symbols.wanted import Wanted
 
-__all__ = ["Draft", "draft", "place_in"]
+__all__ = ["Draft", "draft", "keep_copy", "place_in"]
 
 
 def place_in(folder: Path, wanted: Wanted) -> Path | None:
@@ -89,3 +90,19 @@ def _make_folders(folder: Path) -> list[Path]:
     for each in reversed(missing):
         each.mkdir(exist_ok=True)
     return missing
+
+
+def keep_copy(path: Path, wanted: Wanted, folders: Iterable[Path]) -> Path:
+    """Copy a file into each of these stores, where that can be done; gives the copy in the first, else the file."""
+    best = path
+    for folder in reversed([*folders]):
+        place = place_in(folder, wanted)
+        if place is None or place == path:
+            continue
+        try:
+            with draft(place) as made, path.open("rb") as source:
+                shutil.copyfileobj(source, made.file, 1 << 20)
+                best = made.keep()
+        except OSError:
+            continue
+    return best

@@ -61,7 +61,7 @@ def local_target(target: str, store: Path) -> Path | str:
         if own is None or own[1].lower() != share[1].lower():
             return "the pointer leads to another file server"
     path = Path(target)
-    if not (path.is_absolute() or _DRIVE.match(target)):
+    if not (path.is_absolute() or share or _DRIVE.match(target)):
         return "the pointer's path is not absolute"
     return path
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import mmap
 import os
-import struct
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
-from smalldump.errors import FormatError, MemoryUnavailable
+from smalldump.errors import FormatError, MemoryUnavailable, SymbolError
 from smalldump.images.pe import PeImage
+from smalldump.layout.msf import MSF_MAGIC, MsfHdr, NewDbiHdr, PdbStream70, StreamNumber
+from smalldump.symbols.msf import Msf
 from smalldump.symbols.wanted import Wanted, WantedImage, WantedPdb
 
 __all__ = ["HEAD", "codeview_of", "objection"]
@@ -16,10 +18,8 @@ __all__ = ["HEAD", "codeview_of", "objection"]
 HEAD = 0x1000
 """Bytes of an image that its headers are looked for in."""
 
-_MSF = b"Microsoft C/C++ MSF 7.00\r\n\x1aDS\0\0\0"
-_INFORMATION, _DBI = 1, 3
-_MOST_STREAMS, _BLOCK_SIZES = 1 << 16, frozenset(1 << bit for bit in range(9, 17))
-_LARGEST_DIRECTORY = 1 << 26
+_LARGEST_DIRECTORY = 1 << 24
+"""Bytes of a PDB's directory; that of a PDB of 1 GiB takes 1 MiB, or 8 with the smallest blocks."""
 
 
 def objection(path: Path, wanted: Wanted) -> str | None:
@@ -32,10 +32,7 @@ def objection(path: Path, wanted: Wanted) -> str | None:
         size = os.fstat(file.fileno()).st_size
         if isinstance(wanted, WantedImage):
             return _image_objection(file, size, wanted)
-        try:
-            return _pdb_objection(file, size, wanted)
-        except (struct.error, IndexError, OverflowError):
-            return "the PDB's head is malformed"
+        return _pdb_objection(file, size, wanted)
 
 
 def codeview_of(path: Path) -> WantedPdb | None:
@@ -63,55 +60,34 @@ def _image_objection(file: BinaryIO, size: int, wanted: WantedImage) -> str | No
     return f"the image is cut: {size:,} bytes of {end:,}" if size < end else None
 
 
-class _Head(NamedTuple):
-    """The beginning of a multi-stream file."""
-
-    block_size: int
-    blocks: int
-    directory_size: int
-    map_block: int
-
-
 def _pdb_objection(file: BinaryIO, size: int, wanted: WantedPdb) -> str | None:
-    if file.read(len(_MSF)) != _MSF:
+    head = file.read(MsfHdr.SIZE)
+    if not head.startswith(MSF_MAGIC) or len(head) < MsfHdr.SIZE:
         return "not a PDB of MSF 7.00"
-    block_size, _, blocks, directory, _, map_block = struct.unpack("<6I", file.read(24))
-    head = _Head(block_size, blocks, directory, map_block)
-    if block_size not in _BLOCK_SIZES or directory > min(_LARGEST_DIRECTORY, size):
-        return "the PDB's head is malformed"
-    if size < block_size * blocks:
-        return f"the PDB is cut: {size:,} bytes of {block_size * blocks:,}"
-    information, dbi = (_stream_start(file, head, number) for number in (_INFORMATION, _DBI))
-    _, _, age, guid = struct.unpack_from("<III16s", information)
-    ages = {age} | ({struct.unpack_from("<I", dbi, 8)[0]} if len(dbi) >= 12 else set())
-    found = _guid(guid)
-    if found != wanted.guid.replace("-", "").lower() or wanted.age not in ages:
-        return f"another build: {found.upper()}, age {' or '.join(f'{each:x}' for each in sorted(ages))}"
-    return None
+    header = MsfHdr(head)
+    promised = header.cb_pg * header.pn_mac
+    if size < promised:
+        return f"the PDB is cut: {size:,} bytes of {promised:,}"
+    if header.cb_st > _LARGEST_DIRECTORY:
+        return f"the PDB's directory is too large: {header.cb_st:,} bytes"
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
+        return _identity_objection(view, wanted)
 
 
-def _stream_start(file: BinaryIO, head: _Head, number: int) -> bytes:
-    """The first bytes of a stream, at most one block; nothing where there is no such stream."""
-    count = -(-head.directory_size // head.block_size)
-    file.seek(head.map_block * head.block_size)
-    places = struct.unpack(f"<{count}I", file.read(4 * count))
-    directory = b"".join(_block(file, head, place) for place in places)[: head.directory_size]
-    streams = struct.unpack_from("<I", directory)[0]
-    if not number < streams <= _MOST_STREAMS:
-        return b""
-    sizes = [0 if size == 0xFFFFFFFF else size for size in struct.unpack_from(f"<{number + 1}I", directory, 4)]
-    before = sum(-(-size // head.block_size) for size in sizes[:number])
-    if not sizes[number]:
-        return b""
-    (first,) = struct.unpack_from("<I", directory, 4 + 4 * (streams + before))
-    return _block(file, head, first)[: sizes[number]]
-
-
-def _block(file: BinaryIO, head: _Head, number: int) -> bytes:
-    file.seek(number * head.block_size)
-    return file.read(head.block_size)
-
-
-def _guid(raw: bytes) -> str:
-    a, b, c = struct.unpack_from("<IHH", raw)
-    return f"{a:08x}{b:04x}{c:04x}{raw[8:].hex()}"
+def _identity_objection(data: memoryview, wanted: WantedPdb) -> str | None:
+    """Lets go of the data before it returns: Windows renames no file that is mapped."""
+    try:
+        msf = Msf(data)
+        information, dbi = (
+            msf.stream(StreamNumber.PDB, "the PDB stream"),
+            msf.stream(StreamNumber.DBI, "the DBI stream"),
+        )
+        if information is None:
+            return "the PDB does not tell its identity"
+        own = information.record(PdbStream70, 0)
+        guid, age = own.sig70, own.age if dbi is None else dbi.record(NewDbiHdr, 0).age
+    except SymbolError as error:
+        return str(error)
+    if (guid.replace("-", ""), age) == (wanted.guid.replace("-", "").lower(), wanted.age):
+        return None
+    return f"another build: {guid.replace('-', '').upper()}, age {age:x}"

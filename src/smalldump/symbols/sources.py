@@ -13,7 +13,7 @@ from smalldump.symbols.attempts import Attempt, Found, Outcome
 from smalldump.symbols.folder_store import FolderStore
 from smalldump.symbols.http import HttpClient, HttpLimits, Progress
 from smalldump.symbols.http_store import HttpStore
-from smalldump.symbols.keeping import draft, place_in
+from smalldump.symbols.keeping import keep_copy
 from smalldump.symbols.outcomes import OutcomeMemory
 from smalldump.symbols.path import Element, default_cache, is_url, parse_symbol_path
 from smalldump.symbols.proof import codeview_of
@@ -145,7 +145,7 @@ class SymbolSources:
                 found = self._folder(store, element.plain).find(wanted, kept)
             attempts += found.attempts
             if found.path is not None:
-                return _kept(found.path, wanted, caches)
+                return keep_copy(found.path, wanted, caches)
         return None
 
     def _folder(self, folder: str, plain: bool) -> FolderStore:
@@ -160,21 +160,3 @@ class SymbolSources:
             if url not in self._servers:
                 self._servers[url] = HttpStore(url, self._client, OutcomeMemory(cache), self._largest)
             return self._servers[url]
-
-
-def _kept(path: Path, wanted: Wanted, caches: Iterable[Path]) -> Path:
-    """The file's copy in the nearest cache, where it could be made; else the file as it is."""
-    best = path
-    for cache in reversed([*caches]):
-        place = place_in(cache, wanted)
-        if place is None or place == path:
-            best = path if place == path else best
-            continue
-        try:
-            with draft(place) as made, path.open("rb") as source:
-                while chunk := source.read(1 << 20):
-                    made.file.write(chunk)
-                best = made.keep()
-        except OSError:
-            continue
-    return best
