@@ -11,7 +11,15 @@ import click
 from smalldump.api import analyze_source
 from smalldump.cli.console import paper_width, say
 from smalldump.cli.exits import ExitCode, of_report
-from smalldump.cli.options import fail_on_option, no_terminal, private_option, verbose_option
+from smalldump.cli.options import (
+    fail_on_option,
+    images_option,
+    no_terminal,
+    private_option,
+    symbols_option,
+    verbose_option,
+    wanted_sources,
+)
 from smalldump.cli.outcomes import Outcome, told
 from smalldump.cli.overview import Row, block, row, table
 from smalldump.cli.progress import Watch
@@ -44,6 +52,7 @@ class Analysis:
         fail_on: The severity of findings that fail, or None.
         alone: Whether it is the only dump: several get only a few lines each.
         width: Of tables.
+        symbols, images: Where images and symbols are looked for.
     """
 
     form: str
@@ -52,10 +61,13 @@ class Analysis:
     fail_on: str | None
     alone: bool
     width: int
+    symbols: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
 
     def __call__(self, source: ByteSource) -> Outcome:
         """Analyse one dump."""
-        report = analyze_source(source, private=self.private, detailed=self.verbose)
+        files = wanted_sources(self.symbols, self.images)
+        report = analyze_source(source, private=self.private, detailed=self.verbose, files=files)
         code = of_report(report, self.fail_on)
         if report["file.state"] == "not_a_dump":
             why = "; ".join(finding["message"] for finding in report["findings"])
@@ -95,8 +107,18 @@ class Analysis:
     help="Number of processes at work.",
 )
 @fail_on_option
+@images_option
+@symbols_option
 def analyze(
-    *, paths: tuple[str, ...], verbose: bool, form: str, private: bool, jobs: int | None, fail_on: str | None
+    *,
+    paths: tuple[str, ...],
+    verbose: bool,
+    form: str,
+    private: bool,
+    jobs: int | None,
+    fail_on: str | None,
+    images: tuple[str, ...],
+    symbols: tuple[str, ...],
 ) -> int:
     """Say what crashed, why, and how sure that is.
 
@@ -108,9 +130,10 @@ def analyze(
     Whatever cannot be read is one line on standard error and keeps nothing from the rest.
     """
     paths = paths or _own_folder()
+    wanted_sources(symbols, images)  # a malformed symbol path is wrong usage, before anything is read
     origins, watch = expand(paths), Watch(paths)
     first = list(islice(origins, 2))
-    work = Analysis(form, verbose, private, fail_on, alone=len(first) < 2, width=paper_width())
+    work = Analysis(form, verbose, private, fail_on, len(first) < 2, paper_width(), symbols, images)
     outcomes = told(watch.outcomes(outcomes_of(watch.origins(chain(first, origins)), work, jobs)))
     if form == "json" and not work.alone:
         return _print_array(outcomes)

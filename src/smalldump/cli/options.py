@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -20,6 +21,7 @@ __all__ = [
     "symbol_sources",
     "symbols_option",
     "verbose_option",
+    "wanted_sources",
 ]
 
 Named = TypeVar("Named", str, tuple[str, ...])
@@ -76,3 +78,18 @@ def symbol_sources(
         return SymbolSources(";".join(symbols or environment), (*images, *of_images), progress=progress)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--symbols" if symbols else "_NT_SYMBOL_PATH") from error
+
+
+@cache
+def wanted_sources(symbols: tuple[str, ...], images: tuple[str, ...]) -> SymbolSources | None:
+    """As `symbol_sources`, made once in a process; None where neither options nor environment name anything.
+
+    Raises:
+        click.BadParameter: The symbol path is malformed.
+    """
+    if not any((*symbols, *images, *(os.environ.get(name) for name in _VARIABLES))):
+        return None
+    return symbol_sources(symbols, images) or None
+
+
+_VARIABLES = ("_NT_ALT_SYMBOL_PATH", "_NT_SYMBOL_PATH", "_NT_EXECUTABLE_IMAGE_PATH")

@@ -11,7 +11,7 @@ from smalldump.api import analyze_source
 from smalldump.cli.console import complain, paper_width, say
 from smalldump.cli.exits import ExitCode, of_report
 from smalldump.cli.layout import layout_json, layout_text
-from smalldump.cli.options import no_terminal, private_option
+from smalldump.cli.options import images_option, no_terminal, private_option, symbols_option, wanted_sources
 from smalldump.cli.parameters import parsed
 from smalldump.cli.stacks import StackChoice, parse_cpu, parse_thread
 from smalldump.intake import ByteSource, open_single
@@ -67,6 +67,8 @@ Examples:
     "--thread", metavar="ADDRESS|all", callback=parsed(parse_thread), help="The stack of a thread, or of each in reach."
 )
 @click.option("--args", is_flag=True, help="With each frame, the words where its arguments lie, as WinDbg's kv.")
+@images_option
+@symbols_option
 @private_option
 def show(
     *,
@@ -76,6 +78,8 @@ def show(
     cpu: int | str | None,
     thread: str | None,
     args: bool,
+    images: tuple[str, ...],
+    symbols: tuple[str, ...],
     private: bool,
 ) -> int:
     """Show what a dump holds: the named sections, or all of them except layout.
@@ -84,8 +88,9 @@ def show(
     """
     choice = StackChoice(cpu, thread, args)
     sections = sections or (("stack",) if choice.made else SECTIONS)
+    files = wanted_sources(symbols, images)
     with open_single(path) as source:
-        report = analyze_source(source, private=private, detailed=True)
+        report = analyze_source(source, private=private, detailed=True, files=files)
         code = of_report(report)
         if code is ExitCode.UNREADABLE:
             complain(f"{source.name}: {'; '.join(finding['message'] for finding in report['findings'])}")
