@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from smalldump.layout.context import ExceptionRecord32, ExceptionRecord64
 from smalldump.layout.debugger_data import KdDebuggerData64
@@ -14,6 +14,7 @@ from smalldump.model.absent import Absent
 from smalldump.model.machine import X86
 from smalldump.model.modules import ModuleList
 from smalldump.model.records import ExceptionRecord, Module, Structure
+from smalldump.sources.built_facts import BuiltFacts
 from smalldump.sources.built_header import dump_header
 from smalldump.sources.built_structures import (
     ProcessFacts,
@@ -28,9 +29,6 @@ from smalldump.sources.built_structures import (
 from smalldump.sources.driver_lists import module_name
 from smalldump.sources.kernel_objects import StructureReader
 from smalldump.sources.register_sets import context_record
-
-if TYPE_CHECKING:
-    from smalldump.sources.builder import SnapshotBuilder
 
 __all__ = ["BuiltParts", "driver"]
 
@@ -63,7 +61,7 @@ def driver(
 class BuiltParts:
     """What is made of the facts; each part once."""
 
-    def __init__(self, facts: SnapshotBuilder) -> None:
+    def __init__(self, facts: BuiltFacts) -> None:
         self.facts, self.machine = facts, facts.machine
 
     # Addresses
