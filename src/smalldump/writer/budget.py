@@ -77,7 +77,7 @@ def fit(
         BudgetTooSmall: Not even what is mandatory fits.
     """
     saving = _Saving(_sharing_bytes(contents), budget)
-    saving.dropped += [Dropped(what, 0, "not part of this profile") for what in contents.left_out]
+    saving.dropped += [Dropped(what, 0, why) for what, why in contents.left_out]
     _drop_lone_array(saving)
     if budget is not None and budget < _SMALL_FOR_64_BITS:
         _shorten_prcb(saving)
