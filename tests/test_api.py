@@ -230,3 +230,9 @@ def test_the_contributor_of_the_guide(dump: Path, minidump: Path) -> None:
 def test_every_argument_is_explained() -> None:
     explained = smalldump.write.__doc__ or ""
     assert [name for name in inspect.signature(smalldump.write).parameters if f" {name}: " not in explained] == []
+
+
+def test_the_public_names_are_few_and_there() -> None:
+    assert len(smalldump.__all__) <= 25
+    assert all(getattr(smalldump, name) is not None for name in smalldump.__all__)
+    assert "SnapshotBuilder" in smalldump.__all__
