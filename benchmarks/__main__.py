@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import listing, speed, stack_truth, writing
+from benchmarks import listing, speed, stack_truth, unwinding, writing
 
 __all__ = ["BENCHMARKS", "chosen", "main"]
 
 BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "speed": lambda folder: speed.main(folder / "dumps" if (folder / "dumps").is_dir() else folder),
     "stack_truth": stack_truth.main,
+    "unwinding": lambda _: unwinding.main(),
     "writing": writing.main,
     "listing": listing.main,
 }
