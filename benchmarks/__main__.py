@@ -1,22 +1,43 @@
-"""`python -m benchmarks [FOLDER]`: all benchmarks over a folder of sample dumps."""
+"""`python -m benchmarks [NAME]... [FOLDER]`: benchmarks over a folder of sample dumps; without a name, all of them."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import speed, stack_truth
+from benchmarks import listing, speed, stack_truth, unwinding, writing
+
+__all__ = ["BENCHMARKS", "chosen", "main"]
+
+BENCHMARKS: dict[str, Callable[[Path], None]] = {
+    "speed": lambda folder: speed.main(folder / "dumps" if (folder / "dumps").is_dir() else folder),
+    "stack_truth": stack_truth.main,
+    "unwinding": lambda _: unwinding.main(),
+    "writing": writing.main,
+    "listing": listing.main,
+}
+"""By name, in the order in which they run."""
+
+
+def chosen(words: list[str]) -> tuple[list[str], Path]:
+    """The benchmarks to run, and the folder of dumps."""
+    names = [word for word in words if word in BENCHMARKS]
+    folders = [word for word in words if word not in BENCHMARKS]
+    folder = Path(folders[0] if folders else os.environ.get("SMALLDUMP_SAMPLES", "examples"))
+    if len(folders) > 1 or not folder.is_dir():
+        sys.exit(f"no benchmark, and no folder: {folders[-1] if folders else folder} ({', '.join(BENCHMARKS)})")
+    return names or list(BENCHMARKS), folder
 
 
 def main() -> None:
-    """Run them all."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("SMALLDUMP_SAMPLES", "examples"))
-    if not folder.is_dir():
-        sys.exit(f"no folder {folder}: name one, or set SMALLDUMP_SAMPLES")
-    speed.main(folder / "dumps" if (folder / "dumps").is_dir() else folder)
-    print()
-    stack_truth.main(folder)
+    """Run them."""
+    names, folder = chosen(sys.argv[1:])
+    for number, name in enumerate(names):
+        if number:
+            print()
+        BENCHMARKS[name](folder)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import smalldump
-from smalldump.minidumps import DateSource, Exclusive, Reserve
+from smalldump.minidumps import DateSource, Exclusive, MinidumpDirectory, Reserve, recover_reserve
 from smalldump.model import Absent, Snapshot
 from smalldump.model.requests import Contribution, RangeRequest
 from smalldump.writer.scrub import ScrubLevel
@@ -74,6 +74,15 @@ def test_into_the_reserve(dump: Path, minidump: Path) -> None:
     written = smalldump.write(dump, reserve=minidump)
     assert (written.path, written.slots_left) == (minidump / "smalldump-1.reserve", 1)
     assert (written.how, written.directory_flushed, written.date_source) == (None, None, None)
+
+
+def test_the_reserve_keeps_the_time_zone_that_was_asked_for(dump: Path, minidump: Path) -> None:
+    Reserve(minidump).make()
+    smalldump.write(dump, reserve=minidump, timezone="-10:00")
+    (found,) = recover_reserve(MinidumpDirectory(minidump))
+    assert found.saved
+    assert found.saved.path.name.startswith("112126-")
+    assert found.saved.date_source is DateSource.ASKED
 
 
 def test_an_open_snapshot_stays_open(dump: Path, minidump: Path) -> None:
@@ -221,3 +230,9 @@ def test_the_contributor_of_the_guide(dump: Path, minidump: Path) -> None:
 def test_every_argument_is_explained() -> None:
     explained = smalldump.write.__doc__ or ""
     assert [name for name in inspect.signature(smalldump.write).parameters if f" {name}: " not in explained] == []
+
+
+def test_the_public_names_are_few_and_there() -> None:
+    assert len(smalldump.__all__) <= 25
+    assert all(getattr(smalldump, name) is not None for name in smalldump.__all__)
+    assert "SnapshotBuilder" in smalldump.__all__

@@ -193,7 +193,7 @@ def write_composed(
         {} if scrubbed is None else dict(scrubbed.removed),
     )
     if place.reserve is not None:
-        filled = Reserve(place.reserve).fill(data)
+        filled = Reserve(place.reserve).fill(data, _date(machine, zone))
         return Written(filled.path, *told_by_all, slots_left=filled.left)
     if place.to is not None:
         new = _save_as(place.to, data)

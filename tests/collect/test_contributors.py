@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
+import smalldump
 from smalldump.collect import contributors as room
 from smalldump.collect.contributors import ENTRY_POINTS, Failure, asked_by_contributors, installed_contributors
-from smalldump.model import Blob, Snapshot
+from smalldump.model import Absent, Blob, Snapshot
 from smalldump.model.requests import Contribution, DumpContributor, RangeRequest, Rank
 from smalldump.sources.builder import SnapshotBuilder
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "112226-8765-01.dmp"
 GUID = "0f4a1d9e-5b7c-4f0e-9a8b-112233445566"
 MACHINE = SnapshotBuilder().build()
 HERE = 0xFFFFF80000400000
@@ -126,6 +130,23 @@ def test_failures_pass_through() -> None:
     assert asked(failure, GOOD)[2] == [failure]
 
 
+def test_one_that_wants_to_end_the_process_is_a_failure() -> None:
+    def leave() -> object:
+        raise SystemExit(7)
+
+    requests, _, failures = asked(Contributor(leave, "quitter"), GOOD)
+    assert [each.owner for each in requests] == ["wobble"]
+    assert failures == [Failure("quitter", "SystemExit: 7")]
+
+
+def test_ctrl_c_is_no_failure() -> None:
+    def interrupted() -> object:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        asked(Contributor(interrupted))
+
+
 # Entry points
 
 
@@ -165,6 +186,54 @@ def test_entry_points_that_cannot_be_loaded_are_failures(monkeypatch: pytest.Mon
         "AttributeError",
         "TypeError",
     ]
+
+
+PACKAGE = """
+from smalldump.model import Blob
+from smalldump.model.requests import Contribution, RangeRequest
+
+class Gizmo:
+    name = "Gizmo"
+
+    def contribute(self, machine):
+        code = RangeRequest(machine.registers.pc, 16, "the instruction that failed")
+        return Contribution([code], [Blob("0f4a1d9e-5b7c-4f0e-9a8b-112233445566", memoryview(b"what we know"), 0)])
+
+class Broken:
+    name = "Broken"
+
+    def contribute(self, machine):
+        return machine.no_such_fact
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A package as pip leaves it behind, with entry points that work, fail, and lead nowhere."""
+    (tmp_path / "gizmo_dumps.py").write_text(PACKAGE)
+    info = tmp_path / "gizmo_dumps-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: gizmo-dumps\nVersion: 1.0\n")
+    targets = {"gizmo": "gizmo_dumps:Gizmo", "broken": "gizmo_dumps:Broken", "gone": "gizmo_elsewhere:Gone"}
+    lines = [f"{name} = {target}" for name, target in targets.items()]
+    (info / "entry_points.txt").write_text("\n".join([f"[{ENTRY_POINTS}]", *lines]))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "gizmo_dumps", raising=False)
+
+
+@pytest.mark.usefixtures("package")
+def test_an_installed_package_is_asked_for_every_dump(tmp_path: Path) -> None:
+    written = smalldump.write(EXAMPLE, to=tmp_path / "new.dmp")
+    assert written.failures == (
+        Failure("Broken", "AttributeError: 'SmallDump' object has no attribute 'no_such_fact'"),
+        Failure("gone", "ModuleNotFoundError: No module named 'gizmo_elsewhere'"),
+    )
+    with smalldump.open(EXAMPLE) as source, smalldump.open(written.path) as again:
+        assert not isinstance(source.registers, Absent)
+        asked_for = [(each.component, each.address, each.size) for each in again.requests]
+        assert ("Gizmo", source.registers.pc, 16) in asked_for
+        assert len(again.requests) == len(source.requests) + 1
+        assert [bytes(each.data) for each in again.blobs if each.guid == GUID] == [b"what we know"]
 
 
 def test_nothing_is_installed_by_us() -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import zlib
+from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from smalldump.errors import StoreError
-from smalldump.minidumps import DateSource, MinidumpDirectory, Outcome, Reserve, SlotState, recover_reserve
+from smalldump.minidumps import CrashDate, DateSource, MinidumpDirectory, Outcome, Reserve, SlotState, recover_reserve
 from smalldump.minidumps.filesystem import FileSystem
 from smalldump.minidumps.slot import SlotHead, opened_slot
 from smalldump.model import Absent
@@ -46,6 +47,26 @@ def patch(path: Path, offset: int, data: bytes) -> None:
 def unfinish(path: Path) -> None:
     """Take a slot back to where its dump was being written: the head FULL was never written."""
     patch(path, FULL_HEAD, bytes(SlotHead.SIZE))
+
+
+@pytest.mark.parametrize(
+    ("known", "zone", "day", "source"),
+    [
+        (DateSource.MACHINE, None, "112126", DateSource.MACHINE),
+        (DateSource.MACHINE, "Asia/Tokyo", "112126", DateSource.MACHINE),
+        (DateSource.ASKED, None, "112126", DateSource.ASKED),
+        (DateSource.ASKED, "Asia/Tokyo", "112226", DateSource.ASKED),
+        (DateSource.UTC, None, "112226", DateSource.UTC),
+    ],
+)
+def test_the_date_is_the_one_that_the_writer_knew(
+    known: DateSource, zone: str | None, day: str, source: DateSource, reserve: Reserve
+) -> None:
+    reserve.fill(DUMP, CrashDate(date(2026, 11, 21), known))
+    (found,) = recover_reserve(MinidumpDirectory(reserve.path), ZoneInfo(zone) if zone else None)
+    assert found.saved
+    assert found.saved.path.name.startswith(f"{day}-")
+    assert found.saved.date_source is source
 
 
 def test_dumps_get_their_names_in_the_order_of_the_crashes(reserve: Reserve) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smalldump.minidumps.clock import CrashDate, DateSource
 from smalldump.minidumps.filesystem import FileSystem
 from smalldump.minidumps.slot import DATA_OFFSET, Slot, SlotHead, SlotState, opened_slot, write_empty_slot
 from tests.minidumps.disks import Watched
@@ -51,6 +53,21 @@ def test_the_way_through_the_states(path: Path) -> None:
     status = at(path).status
     assert (status.state, status.sequence, status.size, status.capacity) == (SlotState.EMPTY, 7, 0, CAPACITY)
     assert not any(path.read_bytes()[DATA_OFFSET:])
+
+
+@pytest.mark.parametrize("source", [DateSource.MACHINE, DateSource.ASKED])
+def test_the_local_date_is_kept_with_the_dump(path: Path, source: DateSource) -> None:
+    known = CrashDate(date(2026, 11, 21), source)
+    at(path, lambda slot: slot.fill(DUMP, 1, known))
+    assert at(path).status.date == known
+    at(path, lambda slot: slot.spend())
+    at(path, lambda slot: slot.wipe())
+    assert at(path).status.date is None
+
+
+@pytest.mark.parametrize("source", [DateSource.UTC, DateSource.SAVING_DAY])
+def test_a_date_that_the_dump_tells_itself_is_not(path: Path, source: DateSource) -> None:
+    assert at(path, lambda slot: slot.fill(DUMP, 1, CrashDate(date(2026, 11, 22), source))).status.date is None
 
 
 def test_a_spent_slot_is_wiped_before_it_is_filled(path: Path) -> None:
@@ -117,6 +134,8 @@ def test_both_heads_lost(path: Path) -> None:
             "sequence": st.integers(0, 2**64 - 1),
             "capacity": st.sampled_from([0, 1, CAPACITY, 2**40, 2**64 - 1]),
             "dump_size": st.sampled_from([0, 1, CAPACITY, CAPACITY + 1, 2**64 - 1]),
+            "local_day": st.sampled_from([0, 1, date.max.toordinal(), date.max.toordinal() + 1, 2**32 - 1]),
+            "date_source": st.integers(0, 3),
         }
     )
 )

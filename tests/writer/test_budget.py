@@ -185,6 +185,14 @@ def test_drivers_of_the_end_of_the_list_go_first() -> None:
     assert 2 < len(files) < 20
 
 
+def test_drivers_unloaded_longest_ago_go_first() -> None:
+    lost = {size: dropped[-1] for size, dropped in sweep().items() if dropped[-1].what.startswith("unloaded drivers")}
+    assert {loss.what for loss in lost.values()} == {f"unloaded drivers ({n})" for n in range(1, 10)}
+    size = next(size for size, loss in lost.items() if loss.what == "unloaded drivers (3)")
+    again = read_again(composed(size).data())
+    assert again.unloaded_modules == tuple(MACHINE.unloaded_modules)[:6]  # type: ignore[arg-type]
+
+
 def test_the_largest_blobs_go_first() -> None:
     first = next(loss for dropped in sweep().values() for loss in dropped if loss.what.startswith("blob"))
     assert first.what == "blob 00000003-1111-2222-3333-444444444444"
@@ -311,8 +319,8 @@ def test_the_group_is_whole_or_gone(size: int | None) -> None:
 
 def test_what_windows_2000_did_not_write_is_named() -> None:
     result = compose(SnapshotBuilder(machine=X86, build_number=2195).build(), profile=CLASSIC)
-    assert [loss.why for loss in result.dropped] == ["not part of this profile"] * 2
-    assert [loss.what.partition(":")[0] for loss in result.dropped] == [
+    assert [loss.why for loss in result.dropped] == ["not part of small dumps of build 2195"] * 2
+    assert [loss.what for loss in result.dropped] == [
         "unloaded drivers, debugger data, extra memory",
         "product type and suites",
     ]

@@ -96,16 +96,16 @@ def _holds(composed: Composed) -> dict[str, int]:
 
 
 _WORDS = {
-    "stack_bytes": "bytes of stack",
-    "drivers": "drivers",
-    "unloaded_drivers": "unloaded drivers",
-    "blocks": "blocks of memory",
-    "blobs": "blobs",
+    "stack_bytes": ("byte of stack", "bytes of stack"),
+    "drivers": ("driver", "drivers"),
+    "unloaded_drivers": ("unloaded driver", "unloaded drivers"),
+    "blocks": ("block of memory", "blocks of memory"),
+    "blobs": ("blob", "blobs"),
 }
 
 
 def _holds_text(composed: Composed) -> str:
-    return ", ".join(f"{count:,} {_WORDS[name]}" for name, count in _holds(composed).items())
+    return ", ".join(f"{count:,} {_WORDS[name][count != 1]}" for name, count in _holds(composed).items())
 
 
 def _how(written: Written, width: int) -> Iterator[str]:

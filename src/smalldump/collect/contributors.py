@@ -19,6 +19,7 @@ ENTRY_POINTS = "smalldump.dump_contributors"
 
 _NAME = re.compile(r"[!-~]([ -~]{0,62}[!-~])?")
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_FAILING = (Exception, SystemExit)  # a component that wants to end the process must not cost the dump
 _MOST_RANGES, _MOST_BYTES = 256, 1 << 20  # as little trust as Windows has in a driver's callback
 
 
@@ -35,7 +36,7 @@ def installed_contributors() -> Iterator[DumpContributor | Failure]:
         try:
             found = entry.load()
             yield found() if isinstance(found, type) else found
-        except Exception as error:  # noqa: BLE001
+        except _FAILING as error:
             yield Failure(entry.name, f"{type(error).__name__}: {error}")
 
 
@@ -54,7 +55,7 @@ def asked_by_contributors(
         try:
             name = str(contributor.name)
             ranges, data = _accepted(name, contributor.contribute(machine), machine.machine.mask)
-        except Exception as error:  # noqa: BLE001
+        except _FAILING as error:
             failures.append(Failure(name, f"{type(error).__name__}: {error}"))
             continue
         requests += ranges

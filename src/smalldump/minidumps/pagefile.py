@@ -13,7 +13,7 @@ from pathlib import Path
 from smalldump.errors import FormatError, NotADump, SourceUnreadable, Truncated, UnsupportedFormat
 from smalldump.minidumps.directory import MinidumpDirectory
 from smalldump.minidumps.peek import LARGEST_DUMP, FileState, Peek, peek_bytes, peek_file
-from smalldump.minidumps.recover import Outcome, Recovered, recover_dump, recover_rest
+from smalldump.minidumps.recover import Outcome, Recovered, name_date, recover_dump, recover_rest
 from smalldump.model import Absent
 
 __all__ = ["dump_size", "recover_page_file"]
@@ -43,9 +43,10 @@ def recover_page_file(path: Path, directory: MinidumpDirectory, zone: tzinfo | N
     if found.state in _ERRORS:
         raise _ERRORS[found.state]("the page file does not begin with a small memory dump", found=found.why)
     data = _read(path, dump_size(found))
+    date = name_date(data, zone)
     if peek_bytes(data).state.readable:
-        return recover_dump(path, data, directory, zone)
-    return recover_rest(path, data, Outcome.CUT_OFF, directory, zone)
+        return recover_dump(path, data, directory, date)
+    return recover_rest(path, data, Outcome.CUT_OFF, directory, date)
 
 
 def dump_size(found: Peek) -> int:

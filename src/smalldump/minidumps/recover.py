@@ -13,7 +13,7 @@ from pathlib import Path
 
 from smalldump.errors import StoreError
 from smalldump.layout.record import Buffer
-from smalldump.minidumps.clock import crash_date
+from smalldump.minidumps.clock import CrashDate, DateSource, crash_date
 from smalldump.minidumps.directory import ASIDE, MinidumpDirectory, Saved
 from smalldump.minidumps.filesystem import told
 from smalldump.minidumps.peek import peek_bytes
@@ -21,7 +21,7 @@ from smalldump.minidumps.reserve import Reserve
 from smalldump.minidumps.slot import Slot, SlotState, opened_slot
 from smalldump.model import Absent
 
-__all__ = ["Outcome", "Recovered", "recover_dump", "recover_reserve", "recover_rest"]
+__all__ = ["Outcome", "Recovered", "name_date", "recover_dump", "recover_reserve", "recover_rest"]
 
 
 class Outcome(Enum):
@@ -72,7 +72,8 @@ def recover_reserve(directory: MinidumpDirectory, zone: tzinfo | None = None) ->
 
     Args:
         directory: Where the reserve is, and where the dumps go.
-        zone: Time zone of the dates in the names; by default UTC.
+        zone: Time zone of the dates in the names, except where the crashed machine's was known; by default the one
+            that was asked for when the dump was written, else UTC.
 
     Raises:
         StoreError: The directory is full or refuses. Dumps that were not saved stay in the reserve; the others are
@@ -101,18 +102,19 @@ def _recover_slot(slot: Slot, directory: MinidumpDirectory, zone: tzinfo | None)
         return Recovered(slot.path, Outcome.DAMAGED, Absent.CORRUPT)
     if state in (SlotState.FILLING, SlotState.FULL):
         data, right = slot.content()
+        date = name_date(data, zone, slot.status.date)
         if right and peek_bytes(data).state.readable:
-            found = recover_dump(slot.path, data, directory, zone)
+            found = recover_dump(slot.path, data, directory, date)
         else:
             outcome = Outcome.CUT_OFF if state is SlotState.FILLING else Outcome.DAMAGED
-            found = recover_rest(slot.path, data, outcome, directory, zone)
+            found = recover_rest(slot.path, data, outcome, directory, date)
         slot.spend()
     if slot.status.state is SlotState.SPENT:
         slot.wipe()
     return found
 
 
-def recover_dump(source: Path, dump: Buffer, directory: MinidumpDirectory, zone: tzinfo | None) -> Recovered:
+def recover_dump(source: Path, dump: Buffer, directory: MinidumpDirectory, date: CrashDate) -> Recovered:
     """Save a whole dump, unless the directory has these very bytes.
 
     Raises:
@@ -120,14 +122,12 @@ def recover_dump(source: Path, dump: Buffer, directory: MinidumpDirectory, zone:
     """
     if there := directory.find(dump):
         return Recovered(source, Outcome.ALREADY_THERE, there)
-    facts = peek_bytes(dump).facts
-    date = crash_date(facts if isinstance(facts, Absent) else facts.time, zone=zone)
     saved = directory.save(dump, date)
     return Recovered(source, Outcome.SAVED, saved.path, saved)
 
 
 def recover_rest(
-    source: Path, rest: Buffer, outcome: Outcome, directory: MinidumpDirectory, zone: tzinfo | None
+    source: Path, rest: Buffer, outcome: Outcome, directory: MinidumpDirectory, date: CrashDate
 ) -> Recovered:
     """Keep what is left of a dump aside, unless the directory has these very bytes, or there are none but zeros.
 
@@ -136,7 +136,19 @@ def recover_rest(
     """
     if not any(memoryview(rest).cast("B")):
         return Recovered(source, outcome, Absent.NOT_CAPTURED)
-    facts = peek_bytes(rest).facts
-    date = crash_date(facts if isinstance(facts, Absent) else facts.time, zone=zone)
     path = directory.find(rest, ASIDE) or directory.keep_aside(rest, date)
     return Recovered(source, outcome, path)
+
+
+def name_date(data: Buffer, zone: tzinfo | None, known: CrashDate | None = None) -> CrashDate:
+    """The date in a recovered dump's name.
+
+    Args:
+        data: The dump, or what is left of it.
+        zone: The time zone asked for now.
+        known: What was known of the date when the dump was written. The machine's time zone comes first.
+    """
+    if known is not None and (known.source is DateSource.MACHINE or zone is None):
+        return known
+    facts = peek_bytes(data).facts
+    return crash_date(facts if isinstance(facts, Absent) else facts.time, zone=zone)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from smalldump.errors import FormatError, StoreError
 from smalldump.layout.record import Buffer
+from smalldump.minidumps.clock import CrashDate
 from smalldump.minidumps.filesystem import FileSystem, told
 from smalldump.minidumps.peek import LARGEST_DUMP, peek_bytes
 from smalldump.minidumps.promise import Promise, promise_of
@@ -134,10 +135,15 @@ class Reserve:
         except OSError:
             return Status(SlotState.UNREADABLE, 0)
 
-    def fill(self, dump: Buffer) -> Filled:
+    def fill(self, dump: Buffer, date: CrashDate | None = None) -> Filled:
         """Put a dump into the slot that has been empty for longest. Needs no free space (see `Made.promise`).
 
         A slot that holds a dump, or what is left of one, is never touched. Where one slot fails the next is tried.
+
+        Args:
+            dump: All bytes of a small memory dump.
+            date: Local date of the crash for the name to come, from `crash_date`: the machine's time zone, and the one
+                that was asked for, are not in the dump.
 
         Raises:
             FormatError: The bytes are no whole small memory dump.
@@ -152,7 +158,7 @@ class Reserve:
             try:
                 with told(facts.path, "cannot fill"), opened_slot(facts.path, self.disk, wait) as slot:
                     if slot and slot.status.state in _FREE and slot.status.capacity >= found.size:
-                        slot.fill(dump, sequence)
+                        slot.fill(dump, sequence, date)
                         return Filled(facts.path, found.size, sum(f.status.state in _FREE for f in self.slots()))
             except StoreError as error:
                 trouble = trouble or error

@@ -19,10 +19,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import IntEnum
 from pathlib import Path
 
 from smalldump.layout.record import Buffer, Record, raw, u32, u64
+from smalldump.minidumps.clock import CrashDate, DateSource
 from smalldump.minidumps.filesystem import FileSystem
 from smalldump.minidumps.peek import LARGEST_DUMP
 
@@ -35,7 +37,7 @@ DATA_OFFSET = 0x2000
 _ZEROS = bytes(1 << 16)
 
 
-class SlotHead(Record, size=0x38):
+class SlotHead(Record, size=0x40):
     """What a slot holds. The format is our own."""
 
     signature = raw(0x00, 8, "`SMDPSLOT`")
@@ -46,7 +48,9 @@ class SlotHead(Record, size=0x38):
     capacity = u64(0x20, "largest dump, bytes")
     dump_size = u64(0x28, "bytes of the dump")
     dump_crc = u32(0x30, "CRC-32 of the dump")
-    head_crc = u32(0x34, "CRC-32 of this head up to here")
+    local_day = u32(0x34, "local date of the crash: its day, counted from 1 on 1 January of the year 1; or 0")
+    date_source = u32(0x38, "whose time zone that is: 1 the crashed machine's, 2 the one that was asked for")
+    head_crc = u32(0x3C, "CRC-32 of this head up to here")
 
 
 class SlotState(IntEnum):
@@ -85,6 +89,7 @@ class Status:
         size: Bytes of the dump.
         crc: CRC-32 of the dump.
         generation: Heads written to this slot so far.
+        date: Local date of the crash, where more was known when the dump was written than the dump itself tells.
     """
 
     state: SlotState
@@ -93,8 +98,10 @@ class Status:
     size: int = 0
     crc: int = 0
     generation: int = 0
+    date: CrashDate | None = None
 
 
+_DATE_SOURCES = {1: DateSource.MACHINE, 2: DateSource.ASKED}
 _DAMAGED = Status(SlotState.DAMAGED, 0, generation=-1)
 _LIMIT = 1 << 63  # counters that no slot reaches
 
@@ -106,12 +113,13 @@ class Slot:
         self.path, self._descriptor, self._disk = path, descriptor, disk
         self.status = status_of(descriptor, disk)
 
-    def fill(self, dump: Buffer, sequence: int) -> None:
-        """Put a dump into an empty slot, in place; zeros stay behind it."""
+    def fill(self, dump: Buffer, sequence: int, date: CrashDate | None = None) -> None:
+        """Put a dump into an empty slot, in place; zeros stay behind it. `date` is for the name that it will get."""
         if self.status.state is SlotState.SPENT:
             self.wipe()
         size, crc = len(memoryview(dump).cast("B")), zlib.crc32(dump)
-        self._enter(replace(self.status, state=SlotState.FILLING, sequence=sequence, size=size, crc=crc))
+        status = replace(self.status, state=SlotState.FILLING, sequence=sequence, size=size, crc=crc)
+        self._enter(replace(status, date=_lasting(date)))
         self._write(dump, DATA_OFFSET)
         self._enter(replace(self.status, state=SlotState.FULL))
 
@@ -130,7 +138,7 @@ class Slot:
             piece = _ZEROS[: self.status.size - at]
             self._disk.write(self._descriptor, piece, DATA_OFFSET + at)
         self._disk.flush(self._descriptor)
-        self._enter(replace(self.status, state=SlotState.EMPTY, size=0, crc=0))
+        self._enter(replace(self.status, state=SlotState.EMPTY, size=0, crc=0, date=None))
 
     def _enter(self, status: Status) -> None:
         status = replace(status, generation=self.status.generation + 1)
@@ -166,7 +174,13 @@ def write_empty_slot(descriptor: int, capacity: int, disk: FileSystem) -> None:
         disk.write(descriptor, _head(Status(SlotState.EMPTY, capacity, generation=generation)), offset)
 
 
+def _lasting(date: CrashDate | None) -> CrashDate | None:
+    # UTC and the day of saving are no more than recovery knows by itself.
+    return date if date is not None and date.source in _DATE_SOURCES.values() else None
+
+
 def _head(status: Status) -> bytearray:
+    known = status.date
     head = SlotHead.build(
         signature=SIGNATURE,
         version=VERSION,
@@ -176,6 +190,8 @@ def _head(status: Status) -> bytearray:
         capacity=status.capacity,
         dump_size=status.size,
         dump_crc=status.crc,
+        local_day=known.day.toordinal() if known else 0,
+        date_source=next((number for number, source in _DATE_SOURCES.items() if known and source is known.source), 0),
     )
     end = SlotHead.head_crc.offset
     head[end:] = zlib.crc32(head[:end]).to_bytes(4, "little")
@@ -197,4 +213,11 @@ def _status(data: bytes) -> Status:
     if not known or not head.dump_size <= head.capacity <= LARGEST_DUMP or head.generation | head.sequence >= _LIMIT:
         return _DAMAGED
     state = SlotState(head.state)
-    return Status(state, head.capacity, head.sequence, head.dump_size, head.dump_crc, head.generation)
+    return Status(state, head.capacity, head.sequence, head.dump_size, head.dump_crc, head.generation, _date(head))
+
+
+def _date(head: SlotHead) -> CrashDate | None:
+    source = _DATE_SOURCES.get(head.date_source)
+    if source is None or not 0 < head.local_day <= date.max.toordinal():
+        return None
+    return CrashDate(date.fromordinal(head.local_day), source)

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from smalldump.errors import UnsupportedFormat
 from smalldump.layout.triage import MiTriageStorage32, MiTriageStorage64
 from smalldump.memory import AddressSpace, Overlay, Segment
 from smalldump.model.absent import Absent, present
-from smalldump.model.machine import X64, Machine
 from smalldump.model.records import (
-    Blob,
-    BugCheck,
     Contexts,
     DataBlock,
     DumpFacts,
-    ExceptionRecord,
-    Module,
-    PhysicalMemory,
     Registers,
     StackWindow,
     System,
     Thread,
-    UnloadedModule,
 )
 from smalldump.model.snapshot import Snapshot
+from smalldump.sources.built_facts import BuiltFacts
 from smalldump.sources.built_parts import BuiltParts, driver
 from smalldump.sources.built_structures import ProcessFacts, ProcessorFacts, ThreadFacts
 from smalldump.sources.crash_context import crash_registers, prcb_registers
@@ -41,11 +34,10 @@ from smalldump.sources.triage_file import TriageFile
 __all__ = ["ProcessFacts", "ProcessorFacts", "SnapshotBuilder", "ThreadFacts", "driver"]
 
 _LAST_WITH_SERVICE_PACKS = 7601
-_MANUALLY_INITIATED = BugCheck(0xE2, (0, 0, 0, 0))
 
 
 @dataclass(frozen=True, kw_only=True)
-class SnapshotBuilder:
+class SnapshotBuilder(BuiltFacts):
     r"""The facts of a stopped machine; `build` makes a Snapshot of them, which can be written as a small dump.
 
         SnapshotBuilder(bug_check=BugCheck(0xD1, (0x28, 2, 0, pc)), registers={"rip": pc}).build()
@@ -54,62 +46,8 @@ class SnapshotBuilder:
     What is not said has a sensible value: the machine has a kernel, a thread with a stack, a process, a processor. A
     fact that the dumps of the build cannot hold is Absent in the Snapshot. Nothing is changed by `build`.
 
-    Attributes:
-        machine: X86, X64 or ARM64.
-        build_number: Windows build.
-        time: Of the crash; None: not told. Likewise for `uptime`, `product_type`, `suite_mask`, `boot_id`,
-            `attributes`, `physical_memory`.
-        header: More integer fields of the dump header, by Microsoft's name in snake_case.
-        registers: At the stop, over defaults that lead into the kernel and to the start of the stack. `vectors` are
-            the long ones.
-        prcb_registers: What the PRCB leads to; None: the same registers. Absent: nothing, and then a dump does not
-            tell the PRCB's address either.
-        exception: The header's record; None: a breakpoint at the program counter, as Windows writes it.
-        debugger_words: Words of the debugger data block, over those of the build and of the invented kernel.
-        modules: In load order, the kernel first (see `driver`); empty: nothing but a kernel.
-        unloaded_modules: The most recent first; None: the machine has no such list.
-        stack: Lowest address and bytes.
-        memory: Pieces of memory by address; all of it belongs in a dump.
-        data_page: Address and bytes of the extra page of Windows XP and Server 2003.
-        structures: Raw bytes of KPRCB, EPROCESS, ETHREAD, KDDEBUGGER_DATA64, CONTEXT or EXCEPTION_RECORD, where they
-            are not to be made of facts; empty bytes: there is no such structure.
+    Attributes: see `BuiltFacts`.
     """
-
-    name: str = "built machine"
-    machine: Machine = X64
-    build_number: int = 19041
-    build_lab: str = ""
-    service_pack: int = 0
-    checked: bool = False
-    pae: bool = False
-    processors: int = 1
-    product_type: int | None = 1
-    suite_mask: int | None = 0x110
-    bug_check: BugCheck = _MANUALLY_INITIATED
-    time: datetime | None = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    uptime: timedelta | None = timedelta(hours=1)
-    comment: str = ""
-    boot_id: int | None = None
-    attributes: int | None = None
-    physical_memory: PhysicalMemory | None = None
-    header: Mapping[str, int] = field(default_factory=dict)
-    registers: Mapping[str, int] = field(default_factory=dict)
-    vectors: Mapping[str, int] = field(default_factory=dict)
-    prcb_registers: Mapping[str, int] | Absent | None = None
-    exception: ExceptionRecord | None = None
-    processor: ProcessorFacts = field(default_factory=ProcessorFacts)
-    process: ProcessFacts = field(default_factory=ProcessFacts)
-    thread: ThreadFacts = field(default_factory=ThreadFacts)
-    debugger_words: Mapping[str, int] = field(default_factory=dict)
-    modules: Sequence[Module] = ()
-    unloaded_modules: Sequence[UnloadedModule] | None = ()
-    broken_driver: str = ""
-    stack: tuple[int, bytes] | None = None
-    memory: Mapping[int, bytes] = field(default_factory=dict)
-    data_page: tuple[int, bytes] | None = None
-    memory_manager: Mapping[str, int] = field(default_factory=dict)
-    blobs: Sequence[Blob] = ()
-    structures: Mapping[str, bytes] = field(default_factory=dict)
 
     def with_(self, **changes: Any) -> Self:
         """A builder with other facts."""

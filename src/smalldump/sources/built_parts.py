@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from smalldump.layout.context import ExceptionRecord32, ExceptionRecord64
 from smalldump.layout.debugger_data import KdDebuggerData64
@@ -14,6 +14,7 @@ from smalldump.model.absent import Absent
 from smalldump.model.machine import X86
 from smalldump.model.modules import ModuleList
 from smalldump.model.records import ExceptionRecord, Module, Structure
+from smalldump.sources.built_facts import BuiltFacts
 from smalldump.sources.built_header import dump_header
 from smalldump.sources.built_structures import (
     ProcessFacts,
@@ -29,12 +30,10 @@ from smalldump.sources.driver_lists import module_name
 from smalldump.sources.kernel_objects import StructureReader
 from smalldump.sources.register_sets import context_record
 
-if TYPE_CHECKING:
-    from smalldump.sources.builder import SnapshotBuilder
-
 __all__ = ["BuiltParts", "driver"]
 
 _HEADER_NAMES = ("ps_loaded_module_list", "ps_active_process_head")
+_PAGE_TABLE = 0x1AD000  # physical; without one Microsoft's engine complains
 # Where an invented machine has its things, from the lowest address at which Windows loads its kernel.
 _ROOM = {64: 0xFFFFF80000000000, 32: 0x80000000}
 _KERNEL, _KERNEL_SIZE = 0x400000, 0x800000
@@ -44,6 +43,7 @@ _KERNEL_VARIABLES = {
     "ps_active_process_head": 0x201100,
     "nt_build_lab": 0x201200,
     "ki_processor_block": 0x202000,
+    "mm_pfn_database": 0x203000,
 }
 _KDBG = 0x200000
 
@@ -63,7 +63,7 @@ def driver(
 class BuiltParts:
     """What is made of the facts; each part once."""
 
-    def __init__(self, facts: SnapshotBuilder) -> None:
+    def __init__(self, facts: BuiltFacts) -> None:
         self.facts, self.machine = facts, facts.machine
 
     # Addresses
@@ -108,7 +108,11 @@ class BuiltParts:
 
     @cached_property
     def _raw(self) -> dict[str, bytes]:
-        process: ProcessFacts = {"address": self._room + _EPROCESS, **self.facts.process}
+        process: ProcessFacts = {
+            "address": self._room + _EPROCESS,
+            "directory_table_base": _PAGE_TABLE,
+            **self.facts.process,
+        }
         thread: ThreadFacts = {"address": self._room + _ETHREAD, **self._thread_on_stack, **self.facts.thread}
         offsets, machine, links = self.offsets, self.machine, (self._prcb_context, self._frozen)
         made = {
@@ -185,7 +189,8 @@ class BuiltParts:
         fields: dict[str, int | None] = {
             "major_version": 0xC if facts.checked else 0xF,
             "minor_version": facts.build_number,
-            "directory_table_base": facts.process.get("directory_table_base", 0),
+            "directory_table_base": facts.process.get("directory_table_base", _PAGE_TABLE),
+            "pfn_data_base": self.words.get("mm_pfn_database") or None,
             "machine_image_type": self.machine.image_type,
             "number_processors": facts.processors,
             "kd_debugger_data_block": self.modules[0].base + _KDBG,

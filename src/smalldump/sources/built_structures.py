@@ -27,6 +27,8 @@ __all__ = [
     "kprcb",
 ]
 
+# In the KPRCB of Windows 2000. Source: Microsoft's engine shows the registers that are there, and no others.
+_CONTEXT_2000 = 0x1C
 # Bytes of the debugger data block since each build. Source: format reference §4.
 _BLOCK_SIZES = (
     (0, 0x208),
@@ -224,6 +226,8 @@ def kprcb(
         links: The CONTEXT of ProcessorState, and the address of the one that `PRCB.Context` points to.
     """
     out = _Structure(machine, offsets, "KPRCB")
+    if machine is X86 and offsets.offset("KPRCB", "context") is None:
+        out.data[_CONTEXT_2000 : _CONTEXT_2000 + len(links[0])] = links[0]
     out.put_bytes("context", links[0])
     _put_control(out, facts.get("control", {}))
     out.put("frozen", links[1])

@@ -15,7 +15,7 @@ from smalldump.layout.blobs import DumpBlobFileHeader
 from smalldump.layout.debugger_data import KdDebuggerData64
 from smalldump.layout.dump import DumpHeader64
 from smalldump.layout.shortened import Shortened, shortened_note
-from smalldump.layout.triage import DriverEntry32, DriverEntry64, TriageDataBlock
+from smalldump.layout.triage import DriverEntry32, DriverEntry64, TriageDataBlock, UnloadedDriver32, UnloadedDriver64
 from smalldump.memory import RangeMap
 from smalldump.model.machine import ARM64, X64
 from smalldump.model.requests import Rank
@@ -77,7 +77,7 @@ def fit(
         BudgetTooSmall: Not even what is mandatory fits.
     """
     saving = _Saving(_sharing_bytes(contents), budget)
-    saving.dropped += [Dropped(what, 0, "not part of this profile") for what in contents.left_out]
+    saving.dropped += [Dropped(what, 0, why) for what, why in contents.left_out]
     _drop_lone_array(saving)
     if budget is not None and budget < _SMALL_FOR_64_BITS:
         _shorten_prcb(saving)
@@ -206,8 +206,12 @@ def _shorten_stack(saving: _Saving) -> None:
 
 
 def _drop_unloaded(saving: _Saving) -> None:
-    if saving.contents.unloaded:
-        saving.give_up(f"unloaded drivers ({len(saving.contents.unloaded)})", unloaded=())
+    # Those unloaded longest ago go first: the list begins with the most recent one.
+    unloaded = saving.contents.unloaded or ()
+    entry = (UnloadedDriver64 if saving.contents.machine.bits == 64 else UnloadedDriver32).SIZE
+    gone = min(-(-saving.excess // entry), len(unloaded))
+    if gone:
+        saving.give_up(f"unloaded drivers ({gone})", unloaded=unloaded[: len(unloaded) - gone])
 
 
 _STEPS: tuple[Callable[[_Saving], None], ...] = (

@@ -45,7 +45,7 @@ class Contents(NamedTuple):
         true_prcb_size: Bytes of the KPRCB before it was shortened.
         full_paths: Whether drivers keep their folders.
         processor_array: Where KiProcessorBlock lies; without the processor group no block may touch it.
-        left_out: What the profile does not include, in words.
+        left_out: What the profile does not include, and why, in words.
     """
 
     machine: Machine
@@ -72,7 +72,7 @@ class Contents(NamedTuple):
     blocks: tuple[Block, ...]
     blobs: tuple[Blob, ...]
     processor_array: tuple[int, int] | None
-    left_out: tuple[str, ...]
+    left_out: tuple[tuple[str, str], ...]
 
 
 def contents_of(
@@ -229,10 +229,11 @@ def _processor_array(machine: Snapshot) -> tuple[int, int] | None:
     return (array, array + 8 * entries) if array else None
 
 
-def _left_out(build: int, stack_beyond: int, *, lists: bool, product: bool) -> Iterator[str]:
+def _left_out(build: int, stack_beyond: int, *, lists: bool, product: bool) -> Iterator[tuple[str, str]]:
     if stack_beyond > 0:
-        yield f"outermost {stack_beyond:,} bytes of the stack"
+        yield f"outermost {stack_beyond:,} bytes of the stack", "not part of this profile"
+    too_early = f"not part of small dumps of build {build}"
     if not lists:
-        yield f"unloaded drivers, debugger data, extra memory: not part of small dumps of build {build}"
+        yield "unloaded drivers, debugger data, extra memory", too_early
     if not product:
-        yield f"product type and suites: not part of small dumps of build {build}"
+        yield "product type and suites", too_early

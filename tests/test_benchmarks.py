@@ -1,0 +1,49 @@
+"""The benchmarks: that each is run, and that those of the writer measure what they say. Times are never asserted."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from benchmarks import listing, writing
+from benchmarks.__main__ import BENCHMARKS, chosen
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+
+
+def test_every_benchmark_is_run() -> None:
+    modules = {path.stem for path in (ROOT / "benchmarks").glob("*.py") if not path.stem.startswith("__")}
+    assert set(BENCHMARKS) == modules
+
+
+def test_names_and_a_folder_are_told_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SMALLDUMP_SAMPLES", str(tmp_path))
+    assert chosen([]) == (list(BENCHMARKS), tmp_path)
+    assert chosen(["writing"]) == (["writing"], tmp_path)
+    assert chosen([str(EXAMPLES), "listing", "speed"]) == (["listing", "speed"], EXAMPLES)
+
+
+@pytest.mark.parametrize("words", [["wrinting"], ["examples", "nowhere"]])
+def test_anything_else_is_refused(words: list[str]) -> None:
+    with pytest.raises(SystemExit, match=f"no benchmark, and no folder: {words[-1]} "):
+        chosen(words)
+
+
+def test_writing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(writing, "_ROUNDS", 1)
+    shutil.copy(EXAMPLES / "112226-8765-01.dmp", tmp_path)
+    writing.main(tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("65,536 bytes of zeros, written and synced: ")
+    assert re.fullmatch(r"112226-8765-01\.dmp +144,660( +\d+\.\d\d){3} +98,676 +\d+", lines[3])
+
+
+def test_listing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "_FILES", 20)
+    monkeypatch.setattr(listing, "_ROUNDS", 1)
+    listing.main(EXAMPLES)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines[1:3]] == ["by_time, 20 files", "scandir, open, read 8 KiB"]
