@@ -56,7 +56,7 @@ class Frame(NamedTuple):
 class Type(NamedTuple):
     """A type record: its kind, name and the text below it."""
 
-    index: int
+    number: int
     kind: str
     name: str
     text: str
