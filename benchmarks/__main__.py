@@ -6,7 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-from benchmarks import speed, stack_truth
+from tests.symbols.corpus import SetUpFailed, wheel_pdbs
+
+from benchmarks import speed, stack_truth, symbols
 
 
 def main() -> None:
@@ -17,6 +19,11 @@ def main() -> None:
     speed.main(folder / "dumps" if (folder / "dumps").is_dir() else folder)
     print()
     stack_truth.main(folder)
+    print()
+    try:
+        symbols.main(list(wheel_pdbs()))
+    except SetUpFailed as error:
+        print(f"no PDBs to measure: {error}")
 
 
 if __name__ == "__main__":
