@@ -106,11 +106,15 @@ class Pdb:
         if place is None:
             return None
         own = self._own_symbol(place)
-        public = self.publics.nearest(*place) if self.publics is not None else None
-        if own and (public is None or public.offset <= own[1].offset):
+        publics = self.publics
+        public = publics.nearest(*place) if publics is not None else None
+        if own and (public is None or public[1] <= own[1].offset):
             symbols, symbol = own
             return self._symbol(symbols.name(symbol), symbol.offset, symbol.size, place, rva)
-        return self._symbol(self._undecorate(public.name), public.offset, None, place, rva) if public else None
+        if publics is None or public is None:
+            return None
+        index, offset = public
+        return self._symbol(self._undecorate(publics.first_like(index).name), offset, None, place, rva)
 
     def _symbol(self, name: str, offset: int, size: int | None, place: Place, rva: int) -> Symbol:
         return Symbol(name, rva - (place.offset - offset), size, SymbolOrigin.PDB)

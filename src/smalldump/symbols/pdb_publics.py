@@ -55,19 +55,22 @@ class Publics:
         """All of them, by section and offset."""
         return map(self._at, range(len(self._table)))
 
-    def nearest(self, section: int, offset: int) -> Public | None:
-        """The last one in `section` at or before `offset`; of several at one place the first in the map.
+    def nearest(self, section: int, offset: int) -> tuple[int, int] | None:
+        """The last one in `section` at or before `offset`: its index in address order, and its offset.
 
         Raises:
             SymbolError: The map leads out of the symbol records.
         """
         try:
             index = self._table.last_up_to((section, offset))
-            if index < 0 or self._place(index)[0] != section:
-                return None
-            return self._at(self._table.first_like(index))
+            place = self._place(index) if index >= 0 else (0, 0)
         except struct.error:
             raise SymbolError("the publics' address map leads out of the symbol records") from None
+        return (index, place[1]) if place[0] == section else None
+
+    def first_like(self, index: int) -> Public:
+        """The public symbol of that index; of several at one place the first in the map."""
+        return self._at(self._table.first_like(index))
 
     def _place(self, index: int) -> tuple[int, int]:
         (at,) = _OFFSET.unpack_from(self._map.data, index * 4)

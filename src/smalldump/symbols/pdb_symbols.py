@@ -24,7 +24,7 @@ _PROCEDURE = ProcSym32.unpacker("p_end", "len", "off", "seg")
 _THUNK = ThunkSym32.unpacker("p_end", "off", "seg", "len")
 _DATA = DataSym32.unpacker("off", "seg")
 
-PROCEDURES = frozenset(
+_PROCEDURES = frozenset(
     (
         Sym.LPROC32,
         Sym.GPROC32,
@@ -39,11 +39,11 @@ PROCEDURES = frozenset(
 _THUNKS = frozenset((Sym.THUNK32, Sym.THUNK32_ST))
 _VARIABLES = frozenset((Sym.LDATA32, Sym.GDATA32, Sym.LDATA32_ST, Sym.GDATA32_ST))
 _COUNTED = frozenset(kind for kind in Sym if kind.name.endswith("_ST"))
-_NAME_AT = (
-    dict.fromkeys(PROCEDURES, ProcSym32.SIZE)
-    | dict.fromkeys(_THUNKS, ThunkSym32.SIZE)
-    | dict.fromkeys(_VARIABLES, DataSym32.SIZE)
-)
+_NAME_AT: dict[int, int] = {
+    **dict.fromkeys(_PROCEDURES, ProcSym32.SIZE),
+    **dict.fromkeys(_THUNKS, ThunkSym32.SIZE),
+    **dict.fromkeys(_VARIABLES, DataSym32.SIZE),
+}
 _SIGNATURE_SIZE = 4
 
 
@@ -111,7 +111,7 @@ class ModuleSymbols:
     def name(self, symbol: ModuleSymbol) -> str:
         """The name of one of these symbols, undecorated."""
         length, kind = self.stream.unpack(_HEAD, symbol.at)
-        at = symbol.at + _NAME_AT[Sym(kind)]
+        at = symbol.at + _NAME_AT[kind]
         if kind in _COUNTED:
             return self.stream.counted_text(at)
         return self.stream.text(at, symbol.at + 2 + length)
@@ -149,7 +149,7 @@ def _top_level(stream: Stream) -> Iterator[ModuleSymbol]:
 
 
 def _symbol(stream: Stream, at: int, kind: int, behind: int) -> ModuleSymbol | None:
-    if kind in PROCEDURES:
+    if kind in _PROCEDURES:
         last, size, offset, section = _unpack(stream, _PROCEDURE, at, behind)
         return ModuleSymbol(section, offset, size, at, _inside(stream, behind, last))
     if kind in _THUNKS:
