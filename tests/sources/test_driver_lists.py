@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smalldump.model import Absent, UnloadedModule
-from smalldump.sources.driver_lists import DRIVER_LIMIT, module_name
+from smalldump.sources.driver_lists import module_name
+from smalldump.sources.triage_file import DRIVER_LIMIT
 from tests.sources.reading import known, read
 from tests.synth import Driver, Dump, UnloadedDriver, kernel_written_dump, win2000_dump, x64_dump, x86_dump
 

@@ -8,8 +8,8 @@ from smalldump.checking.evidence import Evidence, error, info, reserved_driver_s
 from smalldump.layout.triage import DriverEntry32, DriverEntry64, DumpString
 from smalldump.model.absent import Absent
 from smalldump.model.records import Finding
-from smalldump.sources.driver_lists import DRIVER_LIMIT, NAMES_LIMIT
-from smalldump.sources.triage_file import STRING_LIMIT
+from smalldump.sources.driver_lists import NAMES_LIMIT
+from smalldump.sources.triage_file import DRIVER_LIMIT, STRING_LIMIT
 
 __all__ = ["DRIVER_CHECKS"]
 
