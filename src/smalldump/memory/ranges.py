@@ -71,21 +71,24 @@ def _flatten(ranges: list[_Range[T]]) -> list[_Range[T]]:
     # Most ranges overlap nothing: only groups of those that do need the sweep over their borders.
     starts = [each[0] for each in ranges]
     pieces: list[_Range[T]] = []
-    group: list[int] = []
+    group: list[int] = []  # the last piece, and what overlaps it or one another
     reach = -1
     for order in sorted(range(len(ranges)), key=starts.__getitem__):
-        if starts[order] < reach:
+        piece = ranges[order]
+        if piece[0] < reach:
             group.append(order)
-            reach = max(reach, ranges[order][1])
-        else:
-            pieces += _resolved(ranges, group)
-            group = [order]
-            reach = ranges[order][1]
-    return [*pieces, *_resolved(ranges, group)]
+            reach = max(reach, piece[1])
+            continue
+        if len(group) > 1:
+            pieces[-1:] = _resolved(ranges, group)
+        pieces.append(piece)
+        group, reach = [order], piece[1]
+    pieces[-1:] = _resolved(ranges, group)
+    return pieces
 
 
-def _resolved(ranges: list[_Range[T]], group: list[int]) -> Iterable[_Range[T]]:
-    return [ranges[order] for order in group] if len(group) < 2 else _sweep([ranges[order] for order in sorted(group)])
+def _resolved(ranges: list[_Range[T]], group: list[int]) -> Iterator[_Range[T]]:
+    return _sweep([ranges[order] for order in sorted(group)])
 
 
 def _sweep(ranges: list[_Range[T]]) -> Iterator[_Range[T]]:

@@ -26,7 +26,7 @@ def data_blocks(file: TriageFile, machine: Machine) -> list[DataBlock]:
     """The data blocks in file order, as far as their bytes are in the file; empty ones are left out."""
     end, mask = len(file.data), machine.mask
     return [
-        DataBlock(address & mask, min(size, end - offset), offset)
+        DataBlock(address & mask, size if offset + size <= end else end - offset, offset)
         for address, offset, size in file.block_entries
         if size and offset < end
     ]
