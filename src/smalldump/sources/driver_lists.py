@@ -117,13 +117,14 @@ def _unloaded(slots: memoryview, *, wide: bool) -> Iterator[UnloadedModule]:
 def broken_driver(file: TriageFile) -> str | Absent:
     """The driver that Windows blames, where `BrokenDriverOffset` leads to a name or to an entry of the list.
 
-    The layout of its target is in no public source and in no file seen; other targets are Absent.UNSUPPORTED.
+    The layout of its target is in no public source and in no file seen; other targets are Absent.UNSUPPORTED, those
+    beyond the file Absent.CORRUPT.
     """
     if file.triage is None or not file.machine.supported:
         return Absent.CORRUPT if file.machine.supported else Absent.UNSUPPORTED
     offset = file.triage.broken_driver_offset
-    if not offset:
-        return Absent.NOT_CAPTURED
+    if not offset or offset >= len(file.data):
+        return Absent.CORRUPT if offset else Absent.NOT_CAPTURED
     drivers = file.sections.get("driver list")
     size = DriverEntry64.SIZE if file.bits == 64 else DriverEntry32.SIZE
     if drivers and drivers.offset <= offset < drivers.end and (offset - drivers.offset) % size == 0:
