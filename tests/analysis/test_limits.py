@@ -9,6 +9,12 @@ def test_a_dump_without_a_stack_says_so() -> None:
     assert "The call stack is not in the dump." in analysed(dump).verdict.limits
 
 
+def test_the_stack_of_an_unsupported_machine_is_not_called_missing() -> None:
+    limits = analysed(x64_dump().patch("DUMP_HEADER.MachineImageType", 0x200)).verdict.limits
+    assert "The stack of IA64 machines is not read." in limits
+    assert "The call stack is not in the dump." not in limits
+
+
 def test_a_cut_stack_says_how_much_is_missing() -> None:
     dump = x64_dump()
     size = dump.number("TRIAGE_DUMP.SizeOfCallStack")

@@ -89,6 +89,15 @@ def test_kernel_not_first(dump: Dump) -> None:
     assert f"expected base {dump.facts.kernel.base:#x}" in finding.message
 
 
+@every_dump
+@pytest.mark.parametrize("offset", [0x10, 0x41414141])
+def test_broken_driver_out_of_range(dump: Dump, offset: int) -> None:
+    finding = new_finding(dump, dump.patch("TRIAGE_DUMP.BrokenDriverOffset", offset), "broken-driver-out-of-range")
+    assert (finding.severity, finding.offset) == (ERROR, dump.offset("TRIAGE_DUMP.BrokenDriverOffset"))
+    inside = dump.patch("TRIAGE_DUMP.BrokenDriverOffset", dump.offset("drivers[1].name"))
+    assert "broken-driver-out-of-range" not in codes(inside)
+
+
 def test_writer_overflowed_as_dbgeng_leaves_it() -> None:
     dump = x64_dump()  # slots stay reserved for drivers whose names found no room
     changed = dump.patch("TRIAGE_DUMP.DriverCount", len(dump.facts.drivers) - 6)

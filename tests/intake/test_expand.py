@@ -194,6 +194,8 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (first.name, second.data) == ("<stdin>!a.dmp", dump(2))
     [in_gz] = given(gzip.compress(tar_bytes([("a.dmp", dump(1))])))
     assert (in_gz.name, in_gz.data) == ("<stdin>!a.dmp", dump(1))
+    [nameless] = given(gzip.compress(DUMP))
+    assert (nameless.name, nameless.file_name, nameless.data) == ("<stdin>!unpacked", "unpacked", DUMP)
     [large] = given(bytes(1 << 17))
     assert "larger than 64 KiB" in str(large.error)
     [barren] = given(zip_bytes([("a.txt", b"")]))

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smalldump.model import Absent, UnloadedModule
-from smalldump.sources.driver_lists import DRIVER_LIMIT, module_name
+from smalldump.sources.driver_lists import module_name
+from smalldump.sources.triage_file import DRIVER_LIMIT
 from tests.sources.reading import known, read
 from tests.synth import Driver, Dump, UnloadedDriver, kernel_written_dump, win2000_dump, x64_dump, x86_dump
 
@@ -212,6 +213,9 @@ def test_a_broken_driver_by_its_entry() -> None:
     assert read(leads_to_entry).broken_driver == dump.facts.drivers[7].path
 
 
-@pytest.mark.parametrize("offset", [0x10, 0x48, 0xFFFFFFFF])
-def test_a_broken_driver_elsewhere_is_not_understood(offset: int) -> None:
-    assert read(x64_dump().patch("TRIAGE_DUMP.BrokenDriverOffset", offset)).broken_driver is Absent.UNSUPPORTED
+@pytest.mark.parametrize(
+    ("offset", "reason"),
+    [(0x10, Absent.UNSUPPORTED), (0x48, Absent.UNSUPPORTED), (0xFFFFFFFF, Absent.CORRUPT)],
+)
+def test_a_broken_driver_elsewhere_is_not_understood(offset: int, reason: Absent) -> None:
+    assert read(x64_dump().patch("TRIAGE_DUMP.BrokenDriverOffset", offset)).broken_driver is reason

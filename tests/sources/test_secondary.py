@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from smalldump.layout.requests import TRIAGEDUMP_DATA, request_record
 from smalldump.model import RequestedRange
-from smalldump.sources.secondary import blob_chain
 from tests.sources.reading import read
 from tests.synth import Blob, kernel_written_dump, x64_dump, x86_dump
 
@@ -43,12 +42,12 @@ def test_of_many_blobs_of_requests_the_first_counts() -> None:
 def test_no_secondary_data() -> None:
     machine = read(x86_dump())
     assert (machine.blobs, machine.requests) == ((), ())
-    assert blob_chain(machine.file).end == 0x10000
+    assert machine.file.blob_chain.end == 0x10000
 
 
 def test_what_follows_the_chain_is_not_part_of_the_dump() -> None:
     dump = kernel_written_dump()
     assert dump.facts.stale
-    chain = blob_chain(read(dump).file)
+    chain = read(dump).file.blob_chain
     assert chain.end < len(dump)
     assert len(chain.blobs) == len([blob for blob in dump.facts.blobs if blob.data or blob.tag != FILLER])

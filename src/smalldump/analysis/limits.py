@@ -48,7 +48,9 @@ def _missing_object(machine: Snapshot, hint: CulpritHint | None, parameters: Seq
 
 def _missing_stack(machine: Snapshot) -> Iterator[str]:
     stack = machine.stack
-    if isinstance(stack, Absent):
+    if stack is Absent.UNSUPPORTED:
+        yield f"The stack of {machine.machine.name} machines is not read."
+    elif isinstance(stack, Absent):
         yield "The call stack is not in the dump."
     elif not isinstance(stack.cut, Absent) and stack.cut > 0:
         yield f"The outermost {stack.cut:,} bytes of the stack are not in the dump."

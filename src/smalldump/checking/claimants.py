@@ -12,10 +12,8 @@ from smalldump.layout.blobs import BlobChain, BlobSpan, ChainEnd, DumpBlobFileHe
 from smalldump.layout.record import Field
 from smalldump.layout.triage import MARKER, UNLOADED_SLOTS, DumpString, UnloadedDriver32, UnloadedDriver64
 from smalldump.model.absent import Absent
-from smalldump.sources.driver_lists import driver_entries
 from smalldump.sources.memory_view import data_blocks
 from smalldump.sources.register_sets import CONTEXT_SIZES
-from smalldump.sources.secondary import blob_chain
 from smalldump.sources.triage_file import Section, TriageFile
 
 __all__ = ["LEFTOVERS", "Claim", "primary_claims", "secondary_claims"]
@@ -116,7 +114,7 @@ def _unloaded_claims(file: TriageFile, section: Section) -> Iterator[Claim]:
 
 def _name_claims(file: TriageFile, pool: Section) -> Iterator[Claim]:
     # Each name with its NUL and the padding to 8 bytes; then what is left of the pool.
-    for offset in sorted({entry[0] for entry in driver_entries(file)}):
+    for offset in sorted({entry[0] for entry in file.driver_entries}):
         text = file.string(offset) if pool.offset <= offset < pool.end else Absent.CORRUPT
         if isinstance(text, str):
             length = int.from_bytes(file.view(offset, DumpString.SIZE), "little")
@@ -136,7 +134,7 @@ def _at(file: TriageFile, address: int) -> str:
 
 def secondary_claims(file: TriageFile) -> Iterator[Claim]:
     """Claims on what follows the primary dump: the chain of blobs, and the tail that is no part of the dump."""
-    chain = blob_chain(file)
+    chain = file.blob_chain
     if chain.reason is not ChainEnd.NO_SIGNATURE and file.triage is not None:
         start = file.triage.size_of_dump
         position = start + DumpBlobFileHeader(file.data, start).header_size

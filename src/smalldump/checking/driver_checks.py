@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from smalldump.checking.evidence import Evidence, error, info, reserved_driver_slots, warning
-from smalldump.layout.triage import DriverEntry32, DriverEntry64, DumpString
+from smalldump.layout.triage import MARKER, DriverEntry32, DriverEntry64, DumpString
 from smalldump.model.absent import Absent
 from smalldump.model.records import Finding
-from smalldump.sources.driver_lists import DRIVER_LIMIT, NAMES_LIMIT
-from smalldump.sources.triage_file import STRING_LIMIT
+from smalldump.sources.driver_lists import NAMES_LIMIT
+from smalldump.sources.triage_file import DRIVER_LIMIT, STRING_LIMIT
 
 __all__ = ["DRIVER_CHECKS"]
 
@@ -117,6 +117,17 @@ def kernel_not_first(evidence: Evidence) -> Iterator[Finding]:
         yield warning("kernel-not-first", message, _entry_offset(evidence, 0, "dll_base"))
 
 
+def broken_driver_out_of_range(evidence: Evidence) -> Iterator[Finding]:
+    """BrokenDriverOffset leads out of the primary dump: the name of the driver that Windows blames is lost."""
+    offset, start = evidence.triage.broken_driver_offset, evidence.headers_end
+    end = evidence.size_of_dump - len(MARKER)
+    if offset and not start <= offset < end:
+        message = (
+            f"the broken driver is not inside the primary dump: expected {start:#x} to {end:#x}, found {offset:#x}"
+        )
+        yield error("broken-driver-out-of-range", message, evidence.triage_offset("broken_driver_offset"))
+
+
 def writer_overflowed(evidence: Evidence) -> Iterator[Finding]:
     """The writer ran out of room: dbgeng drops data blocks first, then drivers, whose slots stay reserved.
 
@@ -139,6 +150,7 @@ DRIVER_CHECKS = (
     driver_range,
     drivers_paged_out,
     kernel_not_first,
+    broken_driver_out_of_range,
     writer_overflowed,
 )
 """Checks of the driver list; they need the triage header."""

@@ -10,10 +10,7 @@ from smalldump.layout.record import Record
 from smalldump.layout.triage import MARKER, DriverEntry32, DriverEntry64, TriageDump32, TriageDump64
 from smalldump.model.absent import Absent, present
 from smalldump.model.records import Finding, Severity
-from smalldump.sources.driver_lists import driver_entries
-from smalldump.sources.memory_view import block_entries
 from smalldump.sources.promises import Promise
-from smalldump.sources.secondary import blob_chain
 from smalldump.sources.small import SmallDump
 from smalldump.sources.triage_file import TriageFile
 
@@ -117,18 +114,18 @@ class Evidence:
 
     @cached_property
     def drivers(self) -> list[tuple[int, int, int, int, int]]:
-        """The driver entries in the file (see `driver_entries`); none where the list leads out of the primary dump."""
-        return [] if "driver list" in self._unreliable else driver_entries(self.file)
+        """The driver entries in the file (see `TriageFile`); none where the list leads out of the primary dump."""
+        return [] if "driver list" in self._unreliable else self.file.driver_entries
 
     @cached_property
     def blocks(self) -> list[tuple[int, int, int]]:
         """The entries of the data block table in the file: address, file offset, size; none where it leads out."""
-        return [] if "data block table" in self._unreliable else block_entries(self.file)
+        return [] if "data block table" in self._unreliable else self.file.block_entries
 
-    @cached_property
+    @property
     def chain(self) -> BlobChain:
         """The chain of blobs."""
-        return blob_chain(self.file)
+        return self.file.blob_chain
 
 
 def _field_offset(kind: type[Record], name: str) -> int:

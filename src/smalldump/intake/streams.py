@@ -43,4 +43,4 @@ def _name_inside(name: str) -> str:
     ending = (dot + ending).lower()
     if ending in _TAR_ENDINGS:
         return f"{stem}.tar"
-    return stem if stem and ending in _ENDINGS else name
+    return stem if stem and ending in _ENDINGS else name or "unpacked"

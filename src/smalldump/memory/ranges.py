@@ -23,7 +23,7 @@ class RangeMap(Generic[T]):
 
     def __init__(self, ranges: Iterable[_Range[T]]) -> None:
         """Take `(start, end, value)` triples in order of precedence; empty and reversed ranges are ignored."""
-        self._pieces = _flatten([(start, end, value) for start, end, value in ranges if start < end])
+        self._pieces = _flatten([each for each in ranges if each[0] < each[1]])
         self._starts = [piece[0] for piece in self._pieces]
 
     def __len__(self) -> int:
@@ -69,23 +69,26 @@ class RangeMap(Generic[T]):
 
 def _flatten(ranges: list[_Range[T]]) -> list[_Range[T]]:
     # Most ranges overlap nothing: only groups of those that do need the sweep over their borders.
-    ascending = sorted(range(len(ranges)), key=lambda order: ranges[order][0])
+    starts = [each[0] for each in ranges]
     pieces: list[_Range[T]] = []
-    group: list[int] = []
+    group: list[int] = []  # the last piece, and what overlaps it or one another
     reach = -1
-    for order in ascending:
-        start, end, _ = ranges[order]
-        if start >= reach:
-            pieces += _resolved(ranges, group)
-            group = []
-        group.append(order)
-        reach = max(reach, end)
-    pieces += _resolved(ranges, group)
+    for order in sorted(range(len(ranges)), key=starts.__getitem__):
+        piece = ranges[order]
+        if piece[0] < reach:
+            group.append(order)
+            reach = max(reach, piece[1])
+            continue
+        if len(group) > 1:
+            pieces[-1:] = _resolved(ranges, group)
+        pieces.append(piece)
+        group, reach = [order], piece[1]
+    pieces[-1:] = _resolved(ranges, group)
     return pieces
 
 
-def _resolved(ranges: list[_Range[T]], group: list[int]) -> Iterable[_Range[T]]:
-    return [ranges[group[0]]] if len(group) == 1 else _sweep([ranges[order] for order in sorted(group)])
+def _resolved(ranges: list[_Range[T]], group: list[int]) -> Iterator[_Range[T]]:
+    return _sweep([ranges[order] for order in sorted(group)])
 
 
 def _sweep(ranges: list[_Range[T]]) -> Iterator[_Range[T]]:

@@ -84,7 +84,7 @@ class Overlay(AddressSpace):
     """Segments over one another: where they overlap the earlier one wins, where they touch reads run on."""
 
     def __init__(self, segments: Iterable[Segment]) -> None:
-        self._map = RangeMap((segment.address, segment.end, segment) for segment in segments)
+        self._map = RangeMap((segment.address, segment.address + len(segment.data), segment) for segment in segments)
 
     def read_some(self, address: int, size: int) -> bytes:
         end = address + max(size, 0)

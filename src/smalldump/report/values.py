@@ -17,7 +17,7 @@ JsonObject = dict[str, Json]
 
 def address(value: int) -> str:
     """An address, offset or register: `0xfffff8047ba00000`."""
-    return f"{value:#x}"
+    return hex(value)
 
 
 def code(value: int) -> str:
@@ -45,4 +45,4 @@ def fact(value: T | Absent, form: Callable[[T], Json] | None = None) -> Json:
 
 def words(values: Mapping[str, int]) -> JsonObject:
     """Named addresses or registers."""
-    return {name: f"{value:#x}" for name, value in values.items()}
+    return {name: hex(value) for name, value in values.items()}

@@ -17,17 +17,13 @@ from smalldump.model.records import Module, UnloadedModule
 from smalldump.sources.triage_file import TriageFile
 
 __all__ = [
-    "DRIVER_LIMIT",
     "NAMES_LIMIT",
     "broken_driver",
-    "driver_entries",
     "loaded_modules",
     "module_name",
     "unloaded_modules",
 ]
 
-DRIVER_LIMIT = 4096
-"""Most driver entries that are read; dbgeng wrote up to 1,326, out of a looping list."""
 NAMES_LIMIT = 0x20000
 """Most characters of all drivers' paths together; 1,213 drivers have 47,391."""
 
@@ -43,8 +39,6 @@ _ALIASES = {
     }.items()
     for file in files.split()
 }
-_ENTRY64 = DriverEntry64.unpacker("driver_name_offset", "dll_base", "size_of_image", "check_sum", "time_date_stamp")
-_ENTRY32 = DriverEntry32.unpacker("driver_name_offset", "dll_base", "size_of_image", "check_sum", "time_date_stamp")
 _UNLOADED64 = UnloadedDriver64.unpacker("length", "driver_name", "start_address", "end_address")
 _UNLOADED32 = UnloadedDriver32.unpacker("length", "driver_name", "start_address", "end_address")
 
@@ -55,14 +49,14 @@ def loaded_modules(file: TriageFile) -> list[Module]:
     seen: set[tuple[int, int]] = set()
     taken: set[str] = set()
     left = NAMES_LIMIT
-    for name_offset, base, size, checksum, timestamp in driver_entries(file):
+    for name_offset, base, size, checksum, timestamp in file.driver_entries:
         if not base or (base, size) in seen:
             continue
         seen.add((base, size))
-        path = file.string(name_offset) if left else Absent.CORRUPT
+        path = file.string(name_offset) if left > 0 else Absent.CORRUPT
         if isinstance(path, Absent) or len(path) > left:
             path = f"Unknown_Module_{base:0{file.bits // 4}x}"  # what Microsoft's engine calls such a driver
-        left = max(left - len(path), 0)
+        left -= len(path)
         name = path.rpartition("\\")[2]
         shown = _distinct(module_name(name, kernel=not modules), base, taken, file.bits // 4)
         # The writer takes both from the PE header in memory, and writes zeros where that page was not there.
@@ -71,20 +65,13 @@ def loaded_modules(file: TriageFile) -> list[Module]:
     return modules
 
 
-def driver_entries(file: TriageFile) -> list[tuple[int, int, int, int, int]]:
-    """The driver entries that are in the file: name offset, base, size, checksum, time stamp."""
-    section = file.section("driver list")
-    if isinstance(section, Absent):
-        return []
-    entry = _ENTRY64 if file.bits == 64 else _ENTRY32
-    return list(entry.iter_unpack(section[: min(len(section) // entry.size, DRIVER_LIMIT) * entry.size]))
-
-
 def _distinct(name: str, base: int, taken: set[str], digits: int) -> str:
     # As WinDbg does: the first keeps a name, others of that name (whatever the case) get their address behind it.
-    if name.lower() in taken:
-        name = f"{name}_{base:0{digits}x}"
-    taken.add(name.lower())
+    plain = name.lower()
+    if plain in taken:
+        address = f"_{base:0{digits}x}"
+        name, plain = name + address, plain + address
+    taken.add(plain)
     return name
 
 
@@ -130,13 +117,14 @@ def _unloaded(slots: memoryview, *, wide: bool) -> Iterator[UnloadedModule]:
 def broken_driver(file: TriageFile) -> str | Absent:
     """The driver that Windows blames, where `BrokenDriverOffset` leads to a name or to an entry of the list.
 
-    The layout of its target is in no public source and in no file seen; other targets are Absent.UNSUPPORTED.
+    The layout of its target is in no public source and in no file seen; other targets are Absent.UNSUPPORTED, those
+    beyond the file Absent.CORRUPT.
     """
     if file.triage is None or not file.machine.supported:
         return Absent.CORRUPT if file.machine.supported else Absent.UNSUPPORTED
     offset = file.triage.broken_driver_offset
-    if not offset:
-        return Absent.NOT_CAPTURED
+    if not offset or offset >= len(file.data):
+        return Absent.CORRUPT if offset else Absent.NOT_CAPTURED
     drivers = file.sections.get("driver list")
     size = DriverEntry64.SIZE if file.bits == 64 else DriverEntry32.SIZE
     if drivers and drivers.offset <= offset < drivers.end and (offset - drivers.offset) % size == 0:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice, pairwise
+from itertools import compress, islice
+from operator import eq
 
-from smalldump.layout.triage import DATA_BLOCK_LIMIT, TriageDataBlock
 from smalldump.memory import Overlay, Segment
 from smalldump.model.absent import Absent
 from smalldump.model.machine import Machine
 from smalldump.model.records import DataBlock, StackWindow, Structure
 from smalldump.sources.triage_file import TriageFile
 
-__all__ = ["block_entries", "data_blocks", "memory_view", "prcb_address"]
+__all__ = ["data_blocks", "memory_view", "prcb_address"]
 
-_BLOCK = TriageDataBlock.unpacker("address", "offset", "size")
 _LARGEST_PRCB = 0x10000  # its size in the debugger data block has 16 bits
 _COMPARED_LIMIT = 64
 _ELECTION_STEP = 512
@@ -27,18 +26,10 @@ def data_blocks(file: TriageFile, machine: Machine) -> list[DataBlock]:
     """The data blocks in file order, as far as their bytes are in the file; empty ones are left out."""
     end, mask = len(file.data), machine.mask
     return [
-        DataBlock(address & mask, min(size, end - offset), offset)
-        for address, offset, size in block_entries(file)
+        DataBlock(address & mask, size if offset + size <= end else end - offset, offset)
+        for address, offset, size in file.block_entries
         if size and offset < end
     ]
-
-
-def block_entries(file: TriageFile) -> list[tuple[int, int, int]]:
-    """The entries of the data block table that are in the file: address, file offset, size."""
-    section = file.section("data block table")
-    if isinstance(section, Absent):
-        return []
-    return list(_BLOCK.iter_unpack(section[: min(len(section) // _BLOCK.size, DATA_BLOCK_LIMIT) * _BLOCK.size]))
 
 
 def memory_view(
@@ -59,7 +50,7 @@ def memory_view(
         [s for s in segments if s not in rewritten]
         + list(_stack_segments(file, stack))
         + list(_page_segments(file, machine))
-        + [Segment(b.address, file.view(b.offset, b.size), "data block", b.offset) for b in blocks]
+        + [Segment(address, file.data[at : at + size], "data block", at) for address, size, at in blocks]
         + rewritten
     )
 
@@ -127,8 +118,9 @@ def _elected(machine: Machine, prcb: memoryview) -> int | Absent:
     words = prcb[: len(prcb) // size * size].cast("Q" if size == 8 else "I").tolist()
     votes: Counter[int] = Counter()
     for start in range(0, len(words), _ELECTION_STEP):
-        neighbours = enumerate(pairwise(words[start : start + _ELECTION_STEP + 1]), start)
-        votes.update([a - i * size for i, (a, b) in neighbours if a == b and a >= machine.kernel_start])
+        part = words[start : start + _ELECTION_STEP + 1]
+        pairs = compress(range(len(part)), map(eq, part, part[1:]))
+        votes.update([part[i] - (start + i) * size for i in pairs if part[i] >= machine.kernel_start])
         if start and _winner(votes, 2 * _MIN_VOTES):
             break
     return _winner(votes, _MIN_VOTES) or Absent.NOT_CAPTURED

@@ -5,22 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smalldump.decode.requests import triage_requests
-from smalldump.layout.blobs import BlobChain, walk_blobs
 from smalldump.layout.requests import TRIAGEDUMP_DATA
 from smalldump.model.records import Blob, RequestedRange
 from smalldump.sources.triage_file import TriageFile
 
-__all__ = ["blob_chain", "read_blobs", "read_requests"]
-
-
-def blob_chain(file: TriageFile) -> BlobChain:
-    """Where the blobs lie; the chain starts right behind the primary dump."""
-    return walk_blobs(file.data, file.triage.size_of_dump if file.triage else len(file.data))
+__all__ = ["read_blobs", "read_requests"]
 
 
 def read_blobs(file: TriageFile) -> tuple[Blob, ...]:
     """The blobs in file order."""
-    spans = blob_chain(file).blobs
+    spans = file.blob_chain.blobs
     return tuple(Blob(span.tag, file.view(span.offset, span.size), span.offset) for span in spans)
 
 

@@ -44,7 +44,7 @@ from smalldump.sources.kernel_objects import (
     read_processor,
     read_thread,
 )
-from smalldump.sources.memory_view import block_entries, data_blocks, memory_view, prcb_address
+from smalldump.sources.memory_view import data_blocks, memory_view, prcb_address
 from smalldump.sources.register_sets import CONTEXT_SIZES, context_registers
 from smalldump.sources.secondary import read_blobs, read_requests
 from smalldump.sources.triage_file import TriageFile
@@ -330,7 +330,7 @@ class SmallDump(Snapshot):
             found["modules"] = file.missing("driver list")
         if not self.machine.supported:
             return found | dict.fromkeys(("data_blocks", "blobs"), Absent.UNSUPPORTED)
-        blocks_lost = file.missing("data block table") is Absent.CORRUPT or any(block_entries(file))
+        blocks_lost = file.missing("data block table") is Absent.CORRUPT or any(file.block_entries)
         if blocks_lost and not self.data_blocks:
             found["data_blocks"] = Absent.CORRUPT
         if file.cut:

@@ -6,11 +6,14 @@ error. What is wrong with the file is for `checking` to say.
 
 from __future__ import annotations
 
+import struct
+from codecs import utf_16_le_decode
 from functools import cached_property
 from typing import Any, NamedTuple
 
 from smalldump.errors import NotADump, Truncated, UnsupportedFormat
 from smalldump.escape import shown_bytes
+from smalldump.layout.blobs import BlobChain, walk_blobs
 from smalldump.layout.debugger_data import DebuggerDataHeader, KdDebuggerData64
 from smalldump.layout.dump import (
     FILL,
@@ -22,13 +25,23 @@ from smalldump.layout.dump import (
     is_fill,
 )
 from smalldump.layout.record import Field, Record
-from smalldump.layout.triage import TriageDump32, TriageDump64
+from smalldump.layout.triage import (
+    DATA_BLOCK_LIMIT,
+    DriverEntry32,
+    DriverEntry64,
+    DumpString,
+    TriageDataBlock,
+    TriageDump32,
+    TriageDump64,
+)
 from smalldump.model.absent import Absent
 from smalldump.model.machine import Machine, machine_of
 from smalldump.sources.promises import Promise, promises
 
-__all__ = ["STRING_LIMIT", "Section", "TriageFile"]
+__all__ = ["DRIVER_LIMIT", "STRING_LIMIT", "Section", "TriageFile"]
 
+DRIVER_LIMIT = 4096
+"""Most driver entries that are read; dbgeng wrote up to 1,326, out of a looping list."""
 STRING_LIMIT = 520
 """Most characters of a driver's path that are believed; longer ones count as damage."""
 
@@ -182,13 +195,37 @@ class TriageFile:
             return Absent.UNSUPPORTED
         return Absent.CORRUPT if self.triage is None else otherwise
 
+    @cached_property
+    def driver_entries(self) -> list[tuple[int, int, int, int, int]]:
+        """The entries of the driver list in the file: name offset, base, size, checksum, time stamp."""
+        return self._entries("driver list", _DRIVER64 if self.bits == 64 else _DRIVER32, DRIVER_LIMIT)
+
+    @cached_property
+    def block_entries(self) -> list[tuple[int, int, int]]:
+        """The entries of the data block table in the file: address, file offset, size."""
+        return self._entries("data block table", _BLOCK, DATA_BLOCK_LIMIT)
+
+    def _entries(self, name: str, entry: struct.Struct, limit: int) -> list[Any]:
+        section = self.section(name)
+        if isinstance(section, Absent):
+            return []
+        return list(entry.iter_unpack(section[: min(len(section) // entry.size, limit) * entry.size]))
+
+    @cached_property
+    def blob_chain(self) -> BlobChain:
+        """Where the blobs lie; the chain starts right behind the primary dump."""
+        return walk_blobs(self.data, self.triage.size_of_dump if self.triage else len(self.data))
+
     def string(self, offset: int) -> str | Absent:
         """The DUMP_STRING at a file offset: a length in characters, then UTF-16."""
-        length = int.from_bytes(self.data[offset : offset + 4], "little")
-        text = self.data[offset + 4 : offset + 4 + 2 * length]
-        if not 0 < length <= STRING_LIMIT or len(text) < 2 * length:
+        start = offset + DumpString.SIZE
+        if start > len(self.data):
             return Absent.CORRUPT
-        return str(text, "utf-16-le", "surrogatepass").rstrip("\0") or Absent.CORRUPT
+        (length,) = _LENGTH.unpack_from(self.data, offset)
+        end = start + 2 * length
+        if not 0 < length <= STRING_LIMIT or end > len(self.data):
+            return Absent.CORRUPT
+        return utf_16_le_decode(self.data[start:end], "surrogatepass", True)[0].rstrip("\0") or Absent.CORRUPT
 
 
 def _bits(data: memoryview) -> int:
@@ -226,3 +263,7 @@ def _require_small(header: Record) -> None:
 _KDBG_NAMES = tuple(field.name for field in KdDebuggerData64.FIELDS if field.name != "owner_tag")
 _KDBG_FIELDS = tuple((field.name, field.end) for field in KdDebuggerData64.FIELDS if field.name != "owner_tag")
 _KDBG_WORDS = KdDebuggerData64.unpacker(*_KDBG_NAMES)
+_LENGTH = DumpString.unpacker("length")
+_DRIVER = ("driver_name_offset", "dll_base", "size_of_image", "check_sum", "time_date_stamp")
+_DRIVER64, _DRIVER32 = DriverEntry64.unpacker(*_DRIVER), DriverEntry32.unpacker(*_DRIVER)
+_BLOCK = TriageDataBlock.unpacker("address", "offset", "size")
