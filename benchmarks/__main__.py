@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import listing, speed, stack_truth, symbols, unwinding, writing
+from benchmarks import engine_stacks, listing, speed, stack_truth, symbols, unwinding, writing
 
 __all__ = ["BENCHMARKS", "chosen", "main"]
 
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "speed": lambda folder: speed.main(folder / "dumps" if (folder / "dumps").is_dir() else folder),
     "stack_truth": stack_truth.main,
     "unwinding": lambda _: unwinding.main(),
+    "engine_stacks": lambda _: engine_stacks.main(),
     "symbols": lambda _: symbols.main(),
     "writing": writing.main,
     "listing": listing.main,

@@ -91,6 +91,9 @@ class CaseFile:
     sentinel: int
     cases: tuple[Case, ...]
 
+    def __str__(self) -> str:
+        return self.name
+
     @cached_property
     def data(self) -> bytes:
         """The image's file; where it cannot be had, the test is skipped, or fails if `SMALLDUMP_CI` is set."""
