@@ -90,6 +90,15 @@ def dripping(request: BaseHTTPRequestHandler) -> None:
         time.sleep(0.05)
 
 
+def dripping_head(request: BaseHTTPRequestHandler) -> None:
+    """Headers without an end, a byte now and then."""
+    request.close_connection = True
+    request.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    for _ in range(200):
+        request.wfile.write(b"x")
+        time.sleep(0.05)
+
+
 def silent(request: BaseHTTPRequestHandler) -> None:
     """Nothing, for longer than anybody waits."""
     time.sleep(3)

@@ -208,6 +208,9 @@ def test_slow_servers(server: SymbolServer, tmp_path: Path) -> None:
     found = ask(server.url, tmp_path)
     assert found.attempts[2].outcome is Outcome.TIMEOUT
     assert found.attempts[2].detail.startswith("too slow: ")
+    server.files[f"{FOLDER}/a.pdb"] = faults.dripping_head
+    found = ask(server.url, tmp_path / "head")
+    assert (found.attempts[2].outcome, found.attempts[2].detail) == (Outcome.TIMEOUT, "no answer in time")
     server.files[f"{FOLDER}/a.pdb"] = faults.silent
     found = ask(server.url, tmp_path / "other")
     assert (found.attempts[2].outcome, found.attempts[2].detail) == (Outcome.TIMEOUT, "no answer in time")
@@ -286,6 +289,25 @@ def test_prefetch_follows_images_to_their_pdbs(server: SymbolServer, tmp_path: P
     assert [wanted.file for wanted in found] == ["a.sys", "a.pdb"]
     assert all(each.path for each in found.values())
     assert (f"{server.url}/{FOLDER}/a.pdb", len(pdb()), len(pdb())) in told
+
+
+def test_prefetch_can_be_left(server: SymbolServer, tmp_path: Path) -> None:
+    wanted = [WantedPdb(f"{number}.pdb", GUID, 1) for number in range(500)]
+    with SymbolSources([Element((str(tmp_path), server.url))], limits=QUICK) as sources:
+        coming = sources.prefetch(wanted)
+        next(coming)
+        coming.close()  # type: ignore[attr-defined]
+    assert len(server.asked) < 300
+
+
+def test_many_at_once(server: SymbolServer, tmp_path: Path) -> None:
+    wanted = [WantedPdb(f"{number}.pdb", GUID, 1) for number in range(60)]
+    server.files |= {each.key: pdb() for each in wanted[::2]}
+    with SymbolSources([Element((str(tmp_path), server.url))], limits=QUICK) as sources:
+        found = dict(sources.prefetch([*wanted, *wanted]))
+    assert [each.path is not None for each in map(found.get, wanted) if each] == [True, False] * 30
+    assert server.asked.count("index2.txt") == 1
+    assert len(server.asked) == 1 + 30 + 3 * 30
 
 
 def test_a_cache_that_cannot_be_written_is_told(server: SymbolServer, tmp_path: Path) -> None:
