@@ -10,9 +10,12 @@ import pytest
 
 from smalldump.cli.needs import Need, needs_of
 from smalldump.intake import open_single
+from smalldump.sources.detect import open_snapshot
 from tests.cli.conftest import Run
 from tests.symbols.files import image, pdb, pdb_index
 from tests.symbols.server import SymbolServer, dead_port, serving
+from tests.synth import x64_dump
+from tests.synth.parts import Block
 
 PDB_KEY = f"wobblefs.pdb/{pdb_index()}/wobblefs.pdb"
 
@@ -118,6 +121,18 @@ def test_images_in_folders_tell_their_pdbs(run: Run, dump: Path, driver: Need, t
         code, out, _ = run("symbols", "keys", dump, *options, **environment)
         assert code == 0
         assert PDB_KEY in [json.loads(line).get("key") for line in out.splitlines()]
+
+
+def test_images_inside_the_dump_tell_their_pdbs(run: Run, dump: Path, driver: Need, tmp_path: Path) -> None:
+    """The headers and the CodeView record, as they lie in memory."""
+    with open_single(dump) as source, open_snapshot(source.data, source.name) as machine:
+        (base,) = (module.base for module in machine.modules if module.name == driver.module)
+    whole = image_of(driver)
+    blocks = [Block(base, whole[:0x400]), Block(base + 0x1000, whole[0x400:])]
+    held = x64_dump(blocks=blocks).save(tmp_path, "held.dmp")
+    code, out, _ = run("symbols", "keys", held)
+    assert code == 0
+    assert PDB_KEY in [json.loads(line).get("key") for line in out.splitlines()]
 
 
 def test_keys_asks_no_server(run: Run, dump: Path, server: SymbolServer, tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import unquote
 
 __all__ = ["Answer", "SymbolServer", "dead_port", "serving", "silent_port"]
@@ -90,6 +92,15 @@ def dripping(request: BaseHTTPRequestHandler) -> None:
         time.sleep(0.05)
 
 
+def dripping_head(request: BaseHTTPRequestHandler) -> None:
+    """Headers without an end, a byte now and then."""
+    request.close_connection = True
+    request.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    for _ in range(200):
+        request.wfile.write(b"x")
+        time.sleep(0.05)
+
+
 def silent(request: BaseHTTPRequestHandler) -> None:
     """Nothing, for longer than anybody waits."""
     time.sleep(3)
@@ -97,7 +108,8 @@ def silent(request: BaseHTTPRequestHandler) -> None:
 
 
 @contextmanager
-def serving() -> Iterator[SymbolServer]:
+def serving(certificate: Path | None = None) -> Iterator[SymbolServer]:
+    """A server for the time being; by HTTPS with a certificate (and its key, in the same file)."""
     server = SymbolServer()
 
     class Handler(BaseHTTPRequestHandler):
@@ -120,7 +132,11 @@ def serving() -> Iterator[SymbolServer]:
             pass
 
     with Quiet(("127.0.0.1", 0), Handler) as http:
-        server.url = f"http://127.0.0.1:{http.server_address[1]}/symbols".removesuffix("/symbols")
+        if certificate is not None:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(certificate)
+            http.socket = tls.wrap_socket(http.socket, server_side=True)
+        server.url = f"http{'s' if certificate else ''}://127.0.0.1:{http.server_address[1]}"
         thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:

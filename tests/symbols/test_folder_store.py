@@ -141,6 +141,12 @@ def test_hostile_pdbs_end_in_words(tmp_path: Path) -> None:
         look(tmp_path, plain=True)
 
 
+def test_folders_that_are_none(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    for folder in (tmp_path / "none", tmp_path / "file", tmp_path / ("x" * 300), tmp_path / "file" / "in"):
+        assert look(folder, plain=True).attempts[0].outcome is Outcome.ABSENT
+
+
 def test_nothing_configured_asks_nobody() -> None:
     with SymbolSources() as sources:
         assert not sources

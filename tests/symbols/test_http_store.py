@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -208,6 +210,9 @@ def test_slow_servers(server: SymbolServer, tmp_path: Path) -> None:
     found = ask(server.url, tmp_path)
     assert found.attempts[2].outcome is Outcome.TIMEOUT
     assert found.attempts[2].detail.startswith("too slow: ")
+    server.files[f"{FOLDER}/a.pdb"] = faults.dripping_head
+    found = ask(server.url, tmp_path / "head")
+    assert (found.attempts[2].outcome, found.attempts[2].detail) == (Outcome.TIMEOUT, "no answer in time")
     server.files[f"{FOLDER}/a.pdb"] = faults.silent
     found = ask(server.url, tmp_path / "other")
     assert (found.attempts[2].outcome, found.attempts[2].detail) == (Outcome.TIMEOUT, "no answer in time")
@@ -223,6 +228,41 @@ def test_redirects(server: SymbolServer, tmp_path: Path) -> None:
         server.files[f"{FOLDER}/a.pdb"] = faults.redirect(location)
         attempt = ask(server.url, tmp_path / str(at)).attempts[2]
         assert attempt.outcome in (Outcome.REFUSED, Outcome.FAILED)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that nobody has signed, and its key."""
+    made = tmp_path_factory.mktemp("tls") / "both.pem"
+    if not shutil.which("openssl"):
+        pytest.skip("openssl is not installed: it makes the certificate")
+    subject = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
+    asked = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject)
+    subprocess.run([*asked, "-keyout", made, "-out", f"{made}.crt"], check=True, capture_output=True, timeout=60)
+    with made.open("ab") as both:
+        both.write(Path(f"{made}.crt").read_bytes())
+    return made
+
+
+def test_https(certificate: Path, server: SymbolServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(certificate) as secure:
+        secure.files[f"{FOLDER}/a.pdb"] = pdb()
+        found = ask(secure.url, tmp_path / "strange")
+        assert found.attempts[1].outcome is Outcome.UNREACHABLE
+        assert "certificate verify failed" in found.attempts[1].detail
+        monkeypatch.setenv("SSL_CERT_FILE", f"{certificate}.crt")
+        assert ask(secure.url, tmp_path / "known").path is not None
+        # To another server by HTTPS, and not back.
+        server.files |= {f"{FOLDER}/a.pdb": faults.redirect(f"{secure.url}/{FOLDER}/a.pdb"), "plain": pdb()}
+        assert ask(server.url, tmp_path / "there").path is not None
+        secure.files[f"{FOLDER}/a.pdb"] = faults.redirect(f"{server.url}/plain")
+        assert ask(secure.url, tmp_path / "back").attempts[2].outcome is Outcome.REFUSED
+        assert "plain" not in server.asked
+        # What is secret stays with the server that it was meant for.
+        secure.files[f"{FOLDER}/a.pdb"] = pdb()
+        ask(server.url.replace("//", "//me:secret@"), tmp_path / "secret")
+        assert "authorization" in server.headers
+        assert "authorization" not in secure.headers
 
 
 @pytest.mark.parametrize("kind", ["dead", "silent"])
@@ -286,6 +326,25 @@ def test_prefetch_follows_images_to_their_pdbs(server: SymbolServer, tmp_path: P
     assert [wanted.file for wanted in found] == ["a.sys", "a.pdb"]
     assert all(each.path for each in found.values())
     assert (f"{server.url}/{FOLDER}/a.pdb", len(pdb()), len(pdb())) in told
+
+
+def test_prefetch_can_be_left(server: SymbolServer, tmp_path: Path) -> None:
+    wanted = [WantedPdb(f"{number}.pdb", GUID, 1) for number in range(500)]
+    with SymbolSources([Element((str(tmp_path), server.url))], limits=QUICK) as sources:
+        coming = sources.prefetch(wanted)
+        next(coming)
+        coming.close()  # type: ignore[attr-defined]
+    assert len(server.asked) < 300
+
+
+def test_many_at_once(server: SymbolServer, tmp_path: Path) -> None:
+    wanted = [WantedPdb(f"{number}.pdb", GUID, 1) for number in range(60)]
+    server.files |= {each.key: pdb() for each in wanted[::2]}
+    with SymbolSources([Element((str(tmp_path), server.url))], limits=QUICK) as sources:
+        found = dict(sources.prefetch([*wanted, *wanted]))
+    assert [each.path is not None for each in map(found.get, wanted) if each] == [True, False] * 30
+    assert server.asked.count("index2.txt") == 1
+    assert len(server.asked) == 1 + 30 + 3 * 30
 
 
 def test_a_cache_that_cannot_be_written_is_told(server: SymbolServer, tmp_path: Path) -> None:

@@ -88,3 +88,14 @@ def test_the_standard_cache_is_this_users(monkeypatch: pytest.MonkeyPatch) -> No
     assert default_cache() == Path("/local/smalldump/symbols")
     monkeypatch.setattr("sys.platform", "darwin")
     assert default_cache() == Path.home() / "Library" / "Caches" / "smalldump" / "symbols"
+
+
+def test_users_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> Path:
+        raise RuntimeError
+
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", nobody)
+    assert default_cache().name == "symbols"
+    assert parse_symbol_path("srv*")[0].stores == (str(default_cache()), MICROSOFT)

@@ -133,7 +133,7 @@ def _listing(path: str, seen: set[tuple[int, int]]) -> list[os.DirEntry[str]]:
         seen.add(identity)
         with os.scandir(path) as entries:
             return sorted(entries, key=lambda entry: entry.name)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that no system takes
         return []
 
 

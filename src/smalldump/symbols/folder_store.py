@@ -74,7 +74,7 @@ class FolderStore:
     def _places(self, wanted: Wanted) -> Iterator[tuple[str, ...]]:
         if wanted.parts is None:
             return
-        if (self.folder / THREE_TIERS).is_file():
+        if os.path.isfile(self.folder / THREE_TIERS):
             yield from store_paths(wanted, True)
         yield from store_paths(wanted, False)
         if self._plain:
@@ -102,7 +102,7 @@ class FolderStore:
         target = local_target(pointer.target, self.folder)
         if isinstance(target, str):
             return Outcome.REFUSED, target
-        if not target.is_file():
+        if not os.path.isfile(target):
             return Outcome.ABSENT, f"the pointer leads to no file: {escape(str(target))}"
         wrong = objection(target, wanted)
         return target if wrong is None else (Outcome.MALFORMED, wrong)
@@ -128,7 +128,7 @@ class FolderStore:
             if found is None:
                 return None
             at /= found
-        return at if at.is_file() else None
+        return at if os.path.isfile(at) else None
 
     def _in_any_case(self, folder: Path) -> dict[str, str]:
         key = str(folder)

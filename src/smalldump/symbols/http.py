@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from threading import Event, Timer
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -14,7 +17,7 @@ from smalldump.symbols.attempts import Outcome
 from smalldump.version import __version__
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse, PoolManager
+    from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager
 
 __all__ = ["HttpClient", "HttpLimits", "Progress", "Reply", "redirect_allowed", "same_server"]
 
@@ -186,7 +189,54 @@ class HttpClient:
                 address = proxy if "://" in proxy else f"http://{proxy}"
                 plain, headers = _without_password(address, True, "proxy-authorization")
                 self._pools[proxy] = ProxyManager(plain, proxy_headers=headers, **settings)
+            self._pools[proxy].pool_classes_by_scheme = _bounded_pools(self._limits.grace_s)
         return self._pools[proxy]
+
+
+def _bounded_pools(seconds: float) -> dict[str, type[HTTPConnectionPool]]:
+    """Pools whose connections hang up when the head of an answer takes longer, however steadily it drips."""
+    from urllib3 import HTTPConnectionPool, HTTPResponse, HTTPSConnectionPool
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+
+    class Plain(HTTPConnection):
+        def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3's own
+            with _hanging_up(self.sock, seconds):
+                return super().getresponse()
+
+    class Secure(HTTPSConnection):
+        def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+            with _hanging_up(self.sock, seconds):
+                return super().getresponse()
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    return {"http": PlainPool, "https": SecurePool}
+
+
+@contextmanager
+def _hanging_up(connected: socket.socket | None, seconds: float) -> Iterator[None]:
+    """End a connection if this lasts longer; then whatever was read of it counts as nothing."""
+    late = Event()
+
+    def hang_up() -> None:
+        late.set()
+        if connected is not None:
+            with suppress(OSError):
+                connected.shutdown(socket.SHUT_RDWR)
+
+    timer = Timer(seconds, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if late.is_set():
+            raise TimeoutError
 
 
 def redirect_allowed(url: str, to: str) -> bool:

@@ -71,7 +71,7 @@ def draft(place: Path) -> Iterator[Draft]:
 def _opened(path: Path) -> tuple[list[Path], BinaryIO]:
     """A new file, and the folders that had to be made for it. Another thread may just clear such folders away."""
     made = list[Path]()
-    for _ in range(3):
+    for _ in range(8):
         with suppress(FileNotFoundError):
             made += _make_folders(path.parent)
             return made, path.open("x+b")

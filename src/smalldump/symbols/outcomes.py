@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
+from smalldump.escape import escape
 from smalldump.symbols.attempts import Outcome
 
 __all__ = ["FILE_NAME", "LIFETIMES", "OutcomeMemory", "Remembered"]
@@ -132,7 +133,7 @@ def _parsed(line: bytes) -> tuple[tuple[str, str], Remembered] | None:
         fields = json.loads(line)
         outcome = Outcome(fields["outcome"])
         thing = (str(fields["store"]), str(fields["key"]))
-        found = Remembered(outcome, str(fields["detail"]), float(fields["time"]))
+        found = Remembered(outcome, escape(str(fields["detail"])[:_LONGEST_DETAIL]), float(fields["time"]))
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return (thing, found) if outcome in LIFETIMES else None

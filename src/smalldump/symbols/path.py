@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -132,7 +133,7 @@ def shown_url(url: str) -> str:
 
 def default_cache() -> Path:
     """The folder where this user's downloaded symbols are kept, in the system's way."""
-    environment, home = os.environ, Path.home()
+    environment, home = os.environ, _home()
     if sys.platform == "win32":
         base = Path(environment.get("LOCALAPPDATA") or home / "AppData" / "Local")
     elif sys.platform == "darwin":
@@ -140,3 +141,10 @@ def default_cache() -> Path:
     else:
         base = Path(environment.get("XDG_CACHE_HOME") or home / ".cache")
     return base / "smalldump" / "symbols"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # containers run programs for users that the system does not know
+        return Path(tempfile.gettempdir()) / f"smalldump-{os.getuid() if hasattr(os, 'getuid') else 'home'}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Lock
 
 from smalldump.escape import escape
@@ -93,17 +94,27 @@ class SymbolSources:
 
     def prefetch(self, wanted: Iterable[Wanted]) -> Iterator[tuple[Wanted, Found]]:
         """Look for many files at once, and for the PDBs of images that are found; yields each as it comes."""
-        with ThreadPoolExecutor(_THREADS, "symbols") as threads:
-            asked = set(wanted)
-            waiting = {threads.submit(self.find, each): each for each in sorted(asked, key=lambda each: each.key)}
-            while waiting:
-                done = next(as_completed(waiting))
-                each, found = waiting.pop(done), done.result()
+        asked, done = set[Wanted](), SimpleQueue[tuple[Wanted, Future[Found]]]()
+        threads = ThreadPoolExecutor(_THREADS, "symbols")
+
+        def ask(each: Wanted) -> None:
+            if each not in asked:
+                asked.add(each)
+                threads.submit(self.find, each).add_done_callback(lambda future: done.put((each, future)))
+
+        try:
+            for each in wanted:
+                ask(each)
+            settled = 0
+            while settled < len(asked):
+                each, future = done.get()
+                found, settled = future.result(), settled + 1
                 pdb = self.pdb_of(found) if isinstance(each, WantedImage) else None
-                if pdb is not None and pdb not in asked:
-                    asked.add(pdb)
-                    waiting[threads.submit(self.find, pdb)] = pdb
+                if pdb is not None:
+                    ask(pdb)
                 yield each, found
+        finally:
+            threads.shutdown(cancel_futures=True)
 
     def pdb_of(self, image: Found) -> WantedPdb | None:
         """The PDB that an image that was found names, if any."""
