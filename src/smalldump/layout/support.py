@@ -322,7 +322,6 @@ STRUCTURES: tuple[StructureSupport, ...] = (
             "SectionContribution",
             "SectionContribution2",
             "PsGsiHdr",
-            "SectionHeader",
             "FrameData",
             "FpoData",
             "OmapData",
