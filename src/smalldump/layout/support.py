@@ -322,6 +322,7 @@ STRUCTURES: tuple[StructureSupport, ...] = (
             "SectionContribution",
             "SectionContribution2",
             "PsGsiHdr",
+            "SectionHeader",
             "FrameData",
             "FpoData",
             "OmapData",
