@@ -36,7 +36,6 @@ __all__ = [
     "PsGsiHdr",
     "SectionContribution",
     "SectionContribution2",
-    "SectionHeader",
     "StreamNumber",
     "TiOff",
     "TpiHdr",
@@ -175,21 +174,6 @@ class PsGsiHdr(Record, size=0x1C):
     isect_thunk_table = u16(0x10)
     off_thunk_table = u32(0x14)
     n_sects = u32(0x18)
-
-
-class SectionHeader(Record, size=0x28):
-    """`IMAGE_SECTION_HEADER`, as the PDB keeps them of the image."""
-
-    name = raw(0x00, 8)
-    virtual_size = u32(0x08, "bytes")
-    virtual_address = u32(0x0C, "RVA")
-    size_of_raw_data = u32(0x10, "bytes")
-    pointer_to_raw_data = u32(0x14)
-    pointer_to_relocations = u32(0x18)
-    pointer_to_linenumbers = u32(0x1C)
-    number_of_relocations = u16(0x20)
-    number_of_linenumbers = u16(0x22)
-    characteristics = u32(0x24)
 
 
 class OmapData(Record, size=8):

@@ -9,7 +9,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import NamedTuple
 
-from smalldump.layout.msf import OmapData, SectionHeader
+from smalldump.layout.msf import OmapData
+from smalldump.layout.pe import SectionHeader
 from smalldump.symbols.search import SortedTable
 from smalldump.symbols.streams import Stream
 
