@@ -16,14 +16,13 @@ from smalldump.layout.arm64_codes import Code, CodeSequence, Op, code_sequence
 from smalldump.layout.arm64_xdata import FullRecord, parse_packed_record
 from smalldump.layout.context import ContextArm64, KtrapFrameArm64
 from smalldump.memory import AddressSpace
+from smalldump.unwind.arm64_body import PRESERVED, bodies_of, body_of, preserved
 from smalldump.unwind.stack_reader import StackReader
 from smalldump.unwind.unwound import NotUnwound, Stuck, UnwindKind, Unwound
 
 __all__ = ["frame_size", "stripped", "unwind"]
 
-NONVOLATILE = (*(f"x{number}" for number in range(19, 29)), "fp", "lr", *(f"d{number}" for number in range(8, 16)))
-"""What a function must preserve for its caller; all other registers are lost in a call."""
-_KEPT = frozenset(NONVOLATILE)
+NONVOLATILE = tuple(sorted(PRESERVED))
 _INSTRUCTION = 4
 _COOKIE = 16
 """Bytes by which __security_pop_cookie moves the stack pointer of its caller."""
@@ -51,13 +50,32 @@ def unwind(
         holds. Where there is no caller, why.
     """
     try:
-        return _Step(image, base, memory, registers, exact_pc).caller()
+        found = None if exact_pc else _by_body(image, base, memory, registers)
+        return found or _Step(image, base, memory, registers, exact_pc).caller()
     except Stuck as stuck:
         return stuck.why
     except MemoryUnavailable:
         return NotUnwound.NO_UNWIND_DATA
     except FormatError:
         return NotUnwound.BAD_UNWIND_DATA
+
+
+# The quick way for what calls from its body; None leaves it to the other.
+def _by_body(image: PeImage, base: int, memory: AddressSpace, registers: Mapping[str, int]) -> Unwound | None:
+    rva = registers["pc"] - base - _INSTRUCTION
+    function = image.functions.find(rva)
+    if function is None:
+        return None
+    codes, whole = _running(image, function, rva)
+    bodies = bodies_of(image)
+    if whole and function.begin not in bodies:
+        bodies[function.begin] = body_of(codes)
+    body = bodies[function.begin] if whole else None
+    found = None if body is None else body.recipe.read(memory, registers, "sp")
+    if body is None or found is None:
+        return None
+    found["lr"] = found["pc"] = stripped(found["lr"]) if body.signed else found["lr"]
+    return Unwound({name: registers[name] for name in NONVOLATILE if name in registers} | found, UnwindKind.CALL)
 
 
 def stripped(pointer: int) -> int:
@@ -78,7 +96,7 @@ def frame_size(image: PeImage, rva: int) -> int | None:
     """
     try:
         function = image.functions.find(rva - _INSTRUCTION)
-        codes = () if function is None else _running(image, function, rva - _INSTRUCTION)
+        codes = () if function is None else _running(image, function, rva - _INSTRUCTION)[0]
     except (FormatError, MemoryUnavailable, Stuck):
         return None
     moved = 0
@@ -91,9 +109,9 @@ def frame_size(image: PeImage, rva: int) -> int | None:
     return None
 
 
-# The codes that lead from a place in a function to its caller. A call counts as not executed: what it itself does to
-# the stack (as __security_push_cookie does) is undone with the function that was called.
-def _running(image: PeImage, function: RuntimeFunction, rva: int) -> tuple[Code, ...]:
+# The codes that lead from a place in a function to its caller, and whether they are those of the body. A call counts as
+# not executed: what it does to the stack (as __security_push_cookie does) is undone with the function that was called.
+def _running(image: PeImage, function: RuntimeFunction, rva: int) -> tuple[tuple[Code, ...], bool]:
     place = rva - function.begin
     if function.unwind & 3:
         return _packed(function.unwind, place)
@@ -101,25 +119,25 @@ def _running(image: PeImage, function: RuntimeFunction, rva: int) -> tuple[Code,
     _check(place, record.length)
     prologue = code_sequence(record.codes, 0)
     if place < _INSTRUCTION * prologue.instructions:
-        return _without(prologue, prologue.instructions - place // _INSTRUCTION)
+        return _without(prologue, prologue.instructions - place // _INSTRUCTION), False
     found = _epilogue(record, place)
     if found is None:
-        return prologue.codes
+        return prologue.codes, True
     start, epilogue = found
-    return (*_without(epilogue, (place - start) // _INSTRUCTION), *_kept_by_caller(prologue, epilogue))
+    return (*_without(epilogue, (place - start) // _INSTRUCTION), *_kept_by_caller(prologue, epilogue)), False
 
 
-def _packed(word: int, place: int) -> tuple[Code, ...]:
+def _packed(word: int, place: int) -> tuple[tuple[Code, ...], bool]:
     if word & 3 == 3:
         raise Stuck(NotUnwound.UNSUPPORTED)
     packed = parse_packed_record(word)
     _check(place, packed.length)
     start = packed.length - _INSTRUCTION * (packed.epilogue.instructions + 1)
     if not packed.fragment and place < _INSTRUCTION * packed.prologue.instructions:
-        return _without(packed.prologue, packed.prologue.instructions - place // _INSTRUCTION)
+        return _without(packed.prologue, packed.prologue.instructions - place // _INSTRUCTION), False
     if not packed.fragment and place >= start:
-        return _without(packed.epilogue, (place - start) // _INSTRUCTION)
-    return packed.prologue.codes
+        return _without(packed.epilogue, (place - start) // _INSTRUCTION), False
+    return packed.prologue.codes, True
 
 
 def _check(place: int, length: int) -> None:
@@ -179,7 +197,7 @@ class _Step:
         if function is None:
             return self._leaf()
         try:
-            codes = _running(self.image, function, self.rva)
+            codes, _ = _running(self.image, function, self.rva)
         except Stuck as stuck:
             if stuck.why is NotUnwound.NO_FUNCTION:
                 return self._leaf()
@@ -235,10 +253,8 @@ class _Step:
         width = 16 if code.registers[0][0] == "q" else 8
         address = self.sp + code.offset
         for name in code.registers:
-            # Of a vector register that a call preserves, the low half is preserved.
-            kept = "d" + name[1:] if width == 16 else name
-            value = self.stack.word(address)
-            if kept in _KEPT:
+            kept, value = preserved(name), self.stack.word(address)
+            if kept is not None:
                 self.known[kept] = value
             address += width
         self.linked |= "lr" in code.registers

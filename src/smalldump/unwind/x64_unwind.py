@@ -16,6 +16,7 @@ from smalldump.layout.unwind_info import REGISTERS, Op, UnwindCode, UnwindInfo
 from smalldump.memory import AddressSpace
 from smalldump.unwind.stack_reader import StackReader
 from smalldump.unwind.unwound import NotUnwound, Stuck, UnwindKind, Unwound
+from smalldump.unwind.x64_body import bodies_of, body_of
 from smalldump.unwind.x64_epilogue import REACH, Ending, ending
 
 __all__ = ["frame_size", "unwind"]
@@ -54,13 +55,32 @@ def unwind(
         and ss. Where there is no caller, why.
     """
     try:
-        return _Step(image, base, memory, registers, exact_pc).caller()
+        found = None if exact_pc else _by_body(image, base, memory, registers)
+        return found or _Step(image, base, memory, registers, exact_pc).caller()
     except Stuck as stuck:
         return stuck.why
     except MemoryUnavailable:
         return NotUnwound.NO_UNWIND_DATA
     except FormatError:
         return NotUnwound.BAD_UNWIND_DATA
+
+
+# The quick way for what calls from its body; None leaves it to the other.
+def _by_body(image: PeImage, base: int, memory: AddressSpace, registers: Mapping[str, int]) -> Unwound | None:
+    rva = registers["rip"] - base
+    function = image.functions.find(rva - 1)
+    if function is None or function.unwind & 1:
+        return None
+    bodies = bodies_of(image)
+    if function.begin in bodies:
+        body = bodies[function.begin]
+    else:
+        body = bodies[function.begin] = body_of(function.begin, [info for _, info in chained(image, function)])
+    found = None if body is None or rva < body.start else body.recipe.read(memory, registers, "rsp")
+    if found is None:
+        return None
+    kept = {name: registers[name] for name in NONVOLATILE if name in registers}
+    return Unwound(kept | found, UnwindKind.CALL)
 
 
 def frame_size(image: PeImage, rva: int) -> int | None:
@@ -126,7 +146,7 @@ class _Step:
         if self.exact_pc and self._left(*entries[0], entries[-1][0]):
             return self._returned()
         for number, (entry, info) in enumerate(entries):
-            done = self.rva - entry.begin if number == 0 else _MASK
+            done = self.rva - entry.begin if number == 0 and self.rva >= entry.begin else _MASK
             if self._undo(info, done):
                 return self._interrupted(info)
         return self._returned()
