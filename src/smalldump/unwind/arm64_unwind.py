@@ -124,7 +124,10 @@ def _running(image: PeImage, function: RuntimeFunction, rva: int) -> tuple[tuple
     if found is None:
         return prologue.codes, True
     start, epilogue = found
-    return (*_without(epilogue, (place - start) // _INSTRUCTION), *_kept_by_caller(prologue, epilogue)), False
+    left, moved = _without(epilogue, (place - start) // _INSTRUCTION), _moved_for_caller(prologue, epilogue)
+    if moved:
+        left = (*(code for code in left if code.op is not Op.CLEAR_UNWOUND_TO_CALL), Code(Op.ALLOC, size=moved))
+    return left, False
 
 
 def _packed(word: int, place: int) -> tuple[tuple[Code, ...], bool]:
@@ -146,13 +149,12 @@ def _check(place: int, length: int) -> None:
 
 
 # __security_push_cookie and __security_pop_cookie return with another stack pointer than they were called with. Where
-# they are about to, this leads back to the one of the call.
-def _kept_by_caller(prologue: CodeSequence, epilogue: CodeSequence) -> tuple[Code, ...]:
+# they are about to, so many bytes lead back to the one of the call, in whose terms the caller is undone.
+def _moved_for_caller(prologue: CodeSequence, epilogue: CodeSequence) -> int:
     codes = (*prologue.codes, *epilogue.codes)
     if any(code.op not in (Op.ALLOC, Op.NOP, Op.CLEAR_UNWOUND_TO_CALL) for code in codes):
-        return ()
-    difference = sum(code.size for code in prologue.codes) - sum(code.size for code in epilogue.codes)
-    return (Code(Op.ALLOC, size=difference),) if difference else ()
+        return 0
+    return sum(code.size for code in prologue.codes) - sum(code.size for code in epilogue.codes)
 
 
 # The epilogue that holds a place: its start, and its codes.
@@ -190,6 +192,7 @@ class _Step:
         self.stack = StackReader(memory, self.start)
         self.known = {name: registers[name] for name in NONVOLATILE if name in registers}
         self.pc: int | None = None  # once a frame was found that says where the code was interrupted
+        self.called = True  # until the unwind data say otherwise
         self.linked = exact_pc  # whether lr is the return address of the function
 
     def caller(self) -> Unwound:
@@ -224,7 +227,8 @@ class _Step:
         lowest = self.start - _COOKIE if self.exact_pc else self.start + 1
         if not self.linked or not lowest <= self.sp <= _MASK:
             raise Stuck(NotUnwound.NO_PROGRESS)
-        return Unwound(self.known | {"pc": self.known["lr"], "sp": self.sp}, UnwindKind.CALL)
+        kind = UnwindKind.CALL if self.called else UnwindKind.MACHINE_FRAME
+        return Unwound(self.known | {"pc": self.known["lr"], "sp": self.sp}, kind)
 
     def _undo(self, code: Code) -> None:
         match code.op:
@@ -238,16 +242,22 @@ class _Step:
                 self.sp = self.known["fp"] - code.size
             case Op.PAC_SIGN_LR if "lr" in self.known:
                 self.known["lr"] = stripped(self.known["lr"])
-            case Op.MACHINE_FRAME:
-                self.sp, self.pc = _PAIR.unpack(self.stack.read(self.sp, _PAIR.size))
-            case Op.CONTEXT:
-                self._take_context()
-            case Op.TRAP_FRAME:
-                self._take_trap_frame()
-            case Op.NOP | Op.CLEAR_UNWOUND_TO_CALL | Op.PAC_SIGN_LR:
+            case Op.MACHINE_FRAME | Op.CONTEXT | Op.TRAP_FRAME:
+                self._interrupted(code.op)
+            case Op.CLEAR_UNWOUND_TO_CALL:
+                self.called = False
+            case Op.NOP | Op.PAC_SIGN_LR:
                 pass
             case _:  # the context of emulated code; vectors of unknown length
                 raise Stuck(NotUnwound.UNSUPPORTED)
+
+    def _interrupted(self, op: Op) -> None:
+        if op is Op.MACHINE_FRAME:
+            self.sp, self.pc = _PAIR.unpack(self.stack.read(self.sp, _PAIR.size))
+        elif op is Op.CONTEXT:
+            self._take_context()
+        else:
+            self._take_trap_frame()
 
     def _load(self, code: Code) -> None:
         width = 16 if code.registers[0][0] == "q" else 8

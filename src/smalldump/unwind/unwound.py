@@ -15,7 +15,7 @@ class UnwindKind(Enum):
     CALL = "call"
     """By a call: the caller's program counter is a return address."""
     MACHINE_FRAME = "machine_frame"
-    """By a trap, exception or interrupt: the program counter is that of the interrupted instruction."""
+    """By a trap, exception or interrupt, or as by one: the program counter is that of the interrupted instruction."""
 
 
 class Unwound(NamedTuple):
