@@ -312,7 +312,7 @@ def test_impossible_packed_records() -> None:
 def test_machine_frames_and_contexts() -> None:
     pe = image([(0x1000, 0x3000), (0x1100, 0x3010)], record("01 e9 e4", 16).ljust(16, b"\0") + record("ea e4", 16))
     found = step(pe, 0x1020, stack(1, 2, 0x7000, CALLER), x19=5)
-    assert found == ({"x19": 5, "pc": CALLER, "sp": 0x7000}, UnwindKind.MACHINE_FRAME)
+    assert found == Unwound({"x19": 5, "pc": CALLER, "sp": 0x7000}, UnwindKind.MACHINE_FRAME)
     context = bytearray(0x390)
     struct.pack_into("<I", context, 0, 0x400007)
     struct.pack_into("<33Q", context, 8, *range(29), 0xF0, 0x1E, 0x8000, CALLER)

@@ -216,7 +216,7 @@ class _Step:
             raise Stuck(NotUnwound.NO_FUNCTION)
         if not self.image.is_code(self.rva):
             raise Stuck(NotUnwound.NOT_CODE)
-        return self._returned()
+        return self._returned()._replace(leaf=True)
 
     def _returned(self) -> Unwound:
         if self.pc is not None:

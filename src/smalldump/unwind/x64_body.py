@@ -43,10 +43,11 @@ def bodies_of(image: PeImage) -> dict[int, Body | None]:
 def body_of(begin: int, infos: Sequence[UnwindInfo]) -> Body | None:
     """Work out the body of the function at `begin`, by its entry's and then its chained entries' information.
 
-    None where a machine frame, or a frame register that is not set up in the usual order, asks for more than that.
+    None where no frame is described, and where a machine frame, or a frame register that is not set up in the usual
+    order, asks for more than that.
     """
     frames = {(info.frame_register, info.frame_offset) for info in infos}
-    if len(frames) > 1:
+    if len(frames) > 1 or not any(info.codes for info in infos):
         return None
     anchor, offset = frames.pop()
     found = _saved([info.codes for info in infos], anchor)

@@ -91,7 +91,7 @@ def frame_size(image: PeImage, rva: int) -> int | None:
         rva: Where the call returns to.
 
     Returns:
-        The size, or None where it depends on a frame register, is not known, or there is a machine frame instead.
+        The size, or None where it depends on a frame register, is not described, or there is a machine frame instead.
     """
     try:
         function = image.functions.find(rva - 1)
@@ -99,7 +99,7 @@ def frame_size(image: PeImage, rva: int) -> int | None:
     except (FormatError, MemoryUnavailable, Stuck):
         return None
     codes = [code for info in infos for code in info.codes]
-    if not infos or any(code.op in (Op.SET_FPREG, Op.PUSH_MACHFRAME) for code in codes):
+    if not codes or any(code.op in (Op.SET_FPREG, Op.PUSH_MACHFRAME) for code in codes):
         return None
     return sum(map(moved, codes))
 
@@ -143,6 +143,9 @@ class _Step:
         if function is None:
             return self._leaf()
         entries = list(chained(self.image, function))
+        # Assembly language with a handler of its own, which alone knows the frame: the hash functions of OpenSSL.
+        if not any(info.codes for _, info in entries):
+            return self._undescribed()
         if self.exact_pc and self._left(*entries[0], entries[-1][0]):
             return self._returned()
         for number, (entry, info) in enumerate(entries):
@@ -156,7 +159,12 @@ class _Step:
             raise Stuck(NotUnwound.NO_FUNCTION)
         if not self.image.is_code(self.rva):
             raise Stuck(NotUnwound.NOT_CODE)
-        return self._returned()
+        return self._returned()._replace(leaf=True)
+
+    def _undescribed(self) -> Unwound:
+        if not self.exact_pc:
+            raise Stuck(NotUnwound.NO_FRAME)
+        return self._returned()._replace(leaf=True)
 
     def _returned(self) -> Unwound:
         self.known["rip"] = self._pop()
