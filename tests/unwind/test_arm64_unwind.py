@@ -122,6 +122,23 @@ def test_a_call_in_the_prologue_counts_as_not_executed() -> None:
     assert step(helper, 0x1014, stack(0, 0), lr=CALLER).registers["sp"] == STACK + 16  # its ret
 
 
+def test_helpers_that_move_the_callers_stack_pointer() -> None:
+    """`__security_pop_cookie`: its caller is undone in terms of the call, however far it has come."""
+    pe = image([(0x1000, 0x3000)], record("e4 01 ec e4", 11, [(6, 1)]))
+    for instruction, at in ((3, 0), (6, 0), (7, 16), (10, 0)):
+        registers = {"pc": BASE + 0x1000 + 4 * instruction, "sp": STACK + at, "lr": CALLER}
+        found = unwind(pe, BASE, stack(), registers, exact_pc=True)
+        assert isinstance(found, Unwound)
+        assert (found.registers["sp"], found.kind) == (STACK, UnwindKind.CALL)
+
+
+def test_routines_that_were_not_called() -> None:
+    """MSFT_OP_CLEAR_UNWOUND_TO_CALL: the program counter is no return address."""
+    pe = image([(0x1000, 0x3000)], record("ec 83 e4", 16))
+    found = step(pe, 0x1020, stack(0xF0, CALLER, 0, 0), exact=False)
+    assert (found.registers["pc"], found.kind) == (CALLER, UnwindKind.MACHINE_FRAME)
+
+
 def test_an_epilogue_at_the_functions_end() -> None:
     pe = image([(0x1000, 0x3000)], record("01 80 e4", 10, at_end=0))  # stp fp,lr,[sp,-8]!; sub sp,10h; … ret
     assert step(pe, 0x1018, stack(1, 2, 0xF0, CALLER)).registers["sp"] == STACK + 0x18
@@ -295,7 +312,7 @@ def test_impossible_packed_records() -> None:
 def test_machine_frames_and_contexts() -> None:
     pe = image([(0x1000, 0x3000), (0x1100, 0x3010)], record("01 e9 e4", 16).ljust(16, b"\0") + record("ea e4", 16))
     found = step(pe, 0x1020, stack(1, 2, 0x7000, CALLER), x19=5)
-    assert found == ({"x19": 5, "pc": CALLER, "sp": 0x7000}, UnwindKind.MACHINE_FRAME)
+    assert found == Unwound({"x19": 5, "pc": CALLER, "sp": 0x7000}, UnwindKind.MACHINE_FRAME)
     context = bytearray(0x390)
     struct.pack_into("<I", context, 0, 0x400007)
     struct.pack_into("<33Q", context, 8, *range(29), 0xF0, 0x1E, 0x8000, CALLER)

@@ -99,9 +99,19 @@ def test_a_return_address_belongs_to_the_function_that_called() -> None:
 def test_leaf_functions() -> None:
     pe = simple()
     assert step(pe, 0x1200, stack(0xAAAA), rbx=1).registers == {"rbx": 1, "rip": 0xAAAA, "rsp": STACK + 8}
+    assert step(pe, 0x1200, stack(0xAAAA)).leaf
+    assert not step(pe, 0x100C, stack(*FRAME)).leaf
     assert reason(pe, 0x1200, stack(0xAAAA), exact=False) is NotUnwound.NO_FUNCTION
     assert reason(pe, 0x2004, stack(0xAAAA)) is NotUnwound.NOT_CODE
     assert reason(pe, 0x123456, stack(0xAAAA)) is NotUnwound.NOT_CODE
+
+
+def test_functions_whose_frame_only_a_handler_knows() -> None:
+    pe = image([(0x1000, 0x1100, 0x3000)], info(flags=1, then=struct.pack("<I", 0x1200)))
+    found = step(pe, 0x1050, stack(0xAAAA))
+    assert (found.registers["rip"], found.leaf) == (0xAAAA, True)
+    assert reason(pe, 0x1050, stack(0xAAAA), exact=False) is NotUnwound.NO_FRAME
+    assert frame_size(pe, 0x1050) is None
 
 
 def test_saves_large_frames_and_vectors() -> None:

@@ -17,6 +17,8 @@ _MOST = 0x10000
 """Most functions and names: ordinals have 16 bits."""
 _SHORT, _LONGEST = 128, 4096
 """Bytes of a name: what most have, and the most that is read."""
+_MOST_BYTES = 1 << 24
+"""Most bytes of a directory that are read in one piece; those of kernels have about 0.1 MB."""
 
 
 class Export(NamedTuple):
@@ -82,7 +84,16 @@ class ExportTable:
         data = self._image.read_some(rva, min(count, _MOST) * width)
         return struct.unpack_from(f"<{len(data) // width}{code}", data)
 
+    # Names nearly always lie within the directory, behind its tables.
+    @cached_property
+    def _directory(self) -> bytes:
+        return self._image.read_some(self._span[0], min(self._span[1], _MOST_BYTES))
+
     def _text(self, rva: int) -> str:
+        at = rva - self._span[0]
+        end = self._directory.find(b"\0", at, at + _LONGEST) if 0 <= at < len(self._directory) else -1
+        if end >= 0:
+            return self._directory[at:end].decode("utf-8", "replace")
         data = self._image.read_some(rva, _SHORT)
         if b"\0" not in data:
             data = self._image.read_some(rva, _LONGEST)

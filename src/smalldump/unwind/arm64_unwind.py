@@ -16,14 +16,13 @@ from smalldump.layout.arm64_codes import Code, CodeSequence, Op, code_sequence
 from smalldump.layout.arm64_xdata import FullRecord, parse_packed_record
 from smalldump.layout.context import ContextArm64, KtrapFrameArm64
 from smalldump.memory import AddressSpace
+from smalldump.unwind.arm64_body import PRESERVED, bodies_of, body_of, preserved
 from smalldump.unwind.stack_reader import StackReader
 from smalldump.unwind.unwound import NotUnwound, Stuck, UnwindKind, Unwound
 
 __all__ = ["frame_size", "stripped", "unwind"]
 
-NONVOLATILE = (*(f"x{number}" for number in range(19, 29)), "fp", "lr", *(f"d{number}" for number in range(8, 16)))
-"""What a function must preserve for its caller; all other registers are lost in a call."""
-_KEPT = frozenset(NONVOLATILE)
+NONVOLATILE = tuple(sorted(PRESERVED))
 _INSTRUCTION = 4
 _COOKIE = 16
 """Bytes by which __security_pop_cookie moves the stack pointer of its caller."""
@@ -51,13 +50,32 @@ def unwind(
         holds. Where there is no caller, why.
     """
     try:
-        return _Step(image, base, memory, registers, exact_pc).caller()
+        found = None if exact_pc else _by_body(image, base, memory, registers)
+        return found or _Step(image, base, memory, registers, exact_pc).caller()
     except Stuck as stuck:
         return stuck.why
     except MemoryUnavailable:
         return NotUnwound.NO_UNWIND_DATA
     except FormatError:
         return NotUnwound.BAD_UNWIND_DATA
+
+
+# The quick way for what calls from its body; None leaves it to the other.
+def _by_body(image: PeImage, base: int, memory: AddressSpace, registers: Mapping[str, int]) -> Unwound | None:
+    rva = registers["pc"] - base - _INSTRUCTION
+    function = image.functions.find(rva)
+    if function is None:
+        return None
+    codes, whole = _running(image, function, rva)
+    bodies = bodies_of(image)
+    if whole and function.begin not in bodies:
+        bodies[function.begin] = body_of(codes)
+    body = bodies[function.begin] if whole else None
+    found = None if body is None else body.recipe.read(memory, registers, "sp")
+    if body is None or found is None:
+        return None
+    found["lr"] = found["pc"] = stripped(found["lr"]) if body.signed else found["lr"]
+    return Unwound({name: registers[name] for name in NONVOLATILE if name in registers} | found, UnwindKind.CALL)
 
 
 def stripped(pointer: int) -> int:
@@ -78,7 +96,7 @@ def frame_size(image: PeImage, rva: int) -> int | None:
     """
     try:
         function = image.functions.find(rva - _INSTRUCTION)
-        codes = () if function is None else _running(image, function, rva - _INSTRUCTION)
+        codes = () if function is None else _running(image, function, rva - _INSTRUCTION)[0]
     except (FormatError, MemoryUnavailable, Stuck):
         return None
     moved = 0
@@ -91,9 +109,9 @@ def frame_size(image: PeImage, rva: int) -> int | None:
     return None
 
 
-# The codes that lead from a place in a function to its caller. A call counts as not executed: what it itself does to
-# the stack (as __security_push_cookie does) is undone with the function that was called.
-def _running(image: PeImage, function: RuntimeFunction, rva: int) -> tuple[Code, ...]:
+# The codes that lead from a place in a function to its caller, and whether they are those of the body. A call counts as
+# not executed: what it does to the stack (as __security_push_cookie does) is undone with the function that was called.
+def _running(image: PeImage, function: RuntimeFunction, rva: int) -> tuple[tuple[Code, ...], bool]:
     place = rva - function.begin
     if function.unwind & 3:
         return _packed(function.unwind, place)
@@ -101,25 +119,28 @@ def _running(image: PeImage, function: RuntimeFunction, rva: int) -> tuple[Code,
     _check(place, record.length)
     prologue = code_sequence(record.codes, 0)
     if place < _INSTRUCTION * prologue.instructions:
-        return _without(prologue, prologue.instructions - place // _INSTRUCTION)
+        return _without(prologue, prologue.instructions - place // _INSTRUCTION), False
     found = _epilogue(record, place)
     if found is None:
-        return prologue.codes
+        return prologue.codes, True
     start, epilogue = found
-    return (*_without(epilogue, (place - start) // _INSTRUCTION), *_kept_by_caller(prologue, epilogue))
+    left, moved = _without(epilogue, (place - start) // _INSTRUCTION), _moved_for_caller(prologue, epilogue)
+    if moved:
+        left = (*(code for code in left if code.op is not Op.CLEAR_UNWOUND_TO_CALL), Code(Op.ALLOC, size=moved))
+    return left, False
 
 
-def _packed(word: int, place: int) -> tuple[Code, ...]:
+def _packed(word: int, place: int) -> tuple[tuple[Code, ...], bool]:
     if word & 3 == 3:
         raise Stuck(NotUnwound.UNSUPPORTED)
     packed = parse_packed_record(word)
     _check(place, packed.length)
     start = packed.length - _INSTRUCTION * (packed.epilogue.instructions + 1)
     if not packed.fragment and place < _INSTRUCTION * packed.prologue.instructions:
-        return _without(packed.prologue, packed.prologue.instructions - place // _INSTRUCTION)
+        return _without(packed.prologue, packed.prologue.instructions - place // _INSTRUCTION), False
     if not packed.fragment and place >= start:
-        return _without(packed.epilogue, (place - start) // _INSTRUCTION)
-    return packed.prologue.codes
+        return _without(packed.epilogue, (place - start) // _INSTRUCTION), False
+    return packed.prologue.codes, True
 
 
 def _check(place: int, length: int) -> None:
@@ -128,13 +149,12 @@ def _check(place: int, length: int) -> None:
 
 
 # __security_push_cookie and __security_pop_cookie return with another stack pointer than they were called with. Where
-# they are about to, this leads back to the one of the call.
-def _kept_by_caller(prologue: CodeSequence, epilogue: CodeSequence) -> tuple[Code, ...]:
+# they are about to, so many bytes lead back to the one of the call, in whose terms the caller is undone.
+def _moved_for_caller(prologue: CodeSequence, epilogue: CodeSequence) -> int:
     codes = (*prologue.codes, *epilogue.codes)
     if any(code.op not in (Op.ALLOC, Op.NOP, Op.CLEAR_UNWOUND_TO_CALL) for code in codes):
-        return ()
-    difference = sum(code.size for code in prologue.codes) - sum(code.size for code in epilogue.codes)
-    return (Code(Op.ALLOC, size=difference),) if difference else ()
+        return 0
+    return sum(code.size for code in prologue.codes) - sum(code.size for code in epilogue.codes)
 
 
 # The epilogue that holds a place: its start, and its codes.
@@ -172,6 +192,7 @@ class _Step:
         self.stack = StackReader(memory, self.start)
         self.known = {name: registers[name] for name in NONVOLATILE if name in registers}
         self.pc: int | None = None  # once a frame was found that says where the code was interrupted
+        self.called = True  # until the unwind data say otherwise
         self.linked = exact_pc  # whether lr is the return address of the function
 
     def caller(self) -> Unwound:
@@ -179,7 +200,7 @@ class _Step:
         if function is None:
             return self._leaf()
         try:
-            codes = _running(self.image, function, self.rva)
+            codes, _ = _running(self.image, function, self.rva)
         except Stuck as stuck:
             if stuck.why is NotUnwound.NO_FUNCTION:
                 return self._leaf()
@@ -195,7 +216,7 @@ class _Step:
             raise Stuck(NotUnwound.NO_FUNCTION)
         if not self.image.is_code(self.rva):
             raise Stuck(NotUnwound.NOT_CODE)
-        return self._returned()
+        return self._returned()._replace(leaf=True)
 
     def _returned(self) -> Unwound:
         if self.pc is not None:
@@ -206,7 +227,8 @@ class _Step:
         lowest = self.start - _COOKIE if self.exact_pc else self.start + 1
         if not self.linked or not lowest <= self.sp <= _MASK:
             raise Stuck(NotUnwound.NO_PROGRESS)
-        return Unwound(self.known | {"pc": self.known["lr"], "sp": self.sp}, UnwindKind.CALL)
+        kind = UnwindKind.CALL if self.called else UnwindKind.MACHINE_FRAME
+        return Unwound(self.known | {"pc": self.known["lr"], "sp": self.sp}, kind)
 
     def _undo(self, code: Code) -> None:
         match code.op:
@@ -220,25 +242,29 @@ class _Step:
                 self.sp = self.known["fp"] - code.size
             case Op.PAC_SIGN_LR if "lr" in self.known:
                 self.known["lr"] = stripped(self.known["lr"])
-            case Op.MACHINE_FRAME:
-                self.sp, self.pc = _PAIR.unpack(self.stack.read(self.sp, _PAIR.size))
-            case Op.CONTEXT:
-                self._take_context()
-            case Op.TRAP_FRAME:
-                self._take_trap_frame()
-            case Op.NOP | Op.CLEAR_UNWOUND_TO_CALL | Op.PAC_SIGN_LR:
+            case Op.MACHINE_FRAME | Op.CONTEXT | Op.TRAP_FRAME:
+                self._interrupted(code.op)
+            case Op.CLEAR_UNWOUND_TO_CALL:
+                self.called = False
+            case Op.NOP | Op.PAC_SIGN_LR:
                 pass
             case _:  # the context of emulated code; vectors of unknown length
                 raise Stuck(NotUnwound.UNSUPPORTED)
+
+    def _interrupted(self, op: Op) -> None:
+        if op is Op.MACHINE_FRAME:
+            self.sp, self.pc = _PAIR.unpack(self.stack.read(self.sp, _PAIR.size))
+        elif op is Op.CONTEXT:
+            self._take_context()
+        else:
+            self._take_trap_frame()
 
     def _load(self, code: Code) -> None:
         width = 16 if code.registers[0][0] == "q" else 8
         address = self.sp + code.offset
         for name in code.registers:
-            # Of a vector register that a call preserves, the low half is preserved.
-            kept = "d" + name[1:] if width == 16 else name
-            value = self.stack.word(address)
-            if kept in _KEPT:
+            kept, value = preserved(name), self.stack.word(address)
+            if kept is not None:
                 self.known[kept] = value
             address += width
         self.linked |= "lr" in code.registers

@@ -15,7 +15,7 @@ class UnwindKind(Enum):
     CALL = "call"
     """By a call: the caller's program counter is a return address."""
     MACHINE_FRAME = "machine_frame"
-    """By a trap, exception or interrupt: the program counter is that of the interrupted instruction."""
+    """By a trap, exception or interrupt, or as by one: the program counter is that of the interrupted instruction."""
 
 
 class Unwound(NamedTuple):
@@ -23,10 +23,13 @@ class Unwound(NamedTuple):
 
     Attributes:
         registers: By WinDbg's name; what the unwind data do not tell is not in it.
+        leaf: Whether the function was taken for a leaf, since no unwind data describe its frame. Compilers keep to
+            that, routines in assembly language not always: look for a call before the return address.
     """
 
     registers: Mapping[str, int]
     kind: UnwindKind
+    leaf: bool = False
 
 
 class NotUnwound(Enum):
@@ -34,6 +37,7 @@ class NotUnwound(Enum):
 
     NOT_CODE = "not_code"
     NO_FUNCTION = "no_function"
+    NO_FRAME = "no_frame"
     NO_UNWIND_DATA = "no_unwind_data"
     NO_CODE = "no_code"
     NO_STACK = "no_stack"
@@ -51,6 +55,7 @@ class NotUnwound(Enum):
 _WORDS = {
     NotUnwound.NOT_CODE: "the program counter lies outside of the image's code",
     NotUnwound.NO_FUNCTION: "the image's function table does not know the function that called",
+    NotUnwound.NO_FRAME: "the function's unwind data describe no frame, though it called",
     NotUnwound.NO_UNWIND_DATA: "the function's unwind data are not there",
     NotUnwound.NO_CODE: "the function's code is not there",
     NotUnwound.NO_STACK: "the memory that holds the caller's registers is not there",

@@ -16,6 +16,7 @@ from smalldump.layout.unwind_info import REGISTERS, Op, UnwindCode, UnwindInfo
 from smalldump.memory import AddressSpace
 from smalldump.unwind.stack_reader import StackReader
 from smalldump.unwind.unwound import NotUnwound, Stuck, UnwindKind, Unwound
+from smalldump.unwind.x64_body import bodies_of, body_of
 from smalldump.unwind.x64_epilogue import REACH, Ending, ending
 
 __all__ = ["frame_size", "unwind"]
@@ -54,13 +55,32 @@ def unwind(
         and ss. Where there is no caller, why.
     """
     try:
-        return _Step(image, base, memory, registers, exact_pc).caller()
+        found = None if exact_pc else _by_body(image, base, memory, registers)
+        return found or _Step(image, base, memory, registers, exact_pc).caller()
     except Stuck as stuck:
         return stuck.why
     except MemoryUnavailable:
         return NotUnwound.NO_UNWIND_DATA
     except FormatError:
         return NotUnwound.BAD_UNWIND_DATA
+
+
+# The quick way for what calls from its body; None leaves it to the other.
+def _by_body(image: PeImage, base: int, memory: AddressSpace, registers: Mapping[str, int]) -> Unwound | None:
+    rva = registers["rip"] - base
+    function = image.functions.find(rva - 1)
+    if function is None or function.unwind & 1:
+        return None
+    bodies = bodies_of(image)
+    if function.begin in bodies:
+        body = bodies[function.begin]
+    else:
+        body = bodies[function.begin] = body_of(function.begin, [info for _, info in chained(image, function)])
+    found = None if body is None or rva < body.start else body.recipe.read(memory, registers, "rsp")
+    if found is None:
+        return None
+    kept = {name: registers[name] for name in NONVOLATILE if name in registers}
+    return Unwound(kept | found, UnwindKind.CALL)
 
 
 def frame_size(image: PeImage, rva: int) -> int | None:
@@ -71,7 +91,7 @@ def frame_size(image: PeImage, rva: int) -> int | None:
         rva: Where the call returns to.
 
     Returns:
-        The size, or None where it depends on a frame register, is not known, or there is a machine frame instead.
+        The size, or None where it depends on a frame register, is not described, or there is a machine frame instead.
     """
     try:
         function = image.functions.find(rva - 1)
@@ -79,7 +99,7 @@ def frame_size(image: PeImage, rva: int) -> int | None:
     except (FormatError, MemoryUnavailable, Stuck):
         return None
     codes = [code for info in infos for code in info.codes]
-    if not infos or any(code.op in (Op.SET_FPREG, Op.PUSH_MACHFRAME) for code in codes):
+    if not codes or any(code.op in (Op.SET_FPREG, Op.PUSH_MACHFRAME) for code in codes):
         return None
     return sum(map(moved, codes))
 
@@ -123,10 +143,13 @@ class _Step:
         if function is None:
             return self._leaf()
         entries = list(chained(self.image, function))
+        # Assembly language with a handler of its own, which alone knows the frame: the hash functions of OpenSSL.
+        if not any(info.codes for _, info in entries):
+            return self._undescribed()
         if self.exact_pc and self._left(*entries[0], entries[-1][0]):
             return self._returned()
         for number, (entry, info) in enumerate(entries):
-            done = self.rva - entry.begin if number == 0 else _MASK
+            done = self.rva - entry.begin if number == 0 and self.rva >= entry.begin else _MASK
             if self._undo(info, done):
                 return self._interrupted(info)
         return self._returned()
@@ -136,7 +159,12 @@ class _Step:
             raise Stuck(NotUnwound.NO_FUNCTION)
         if not self.image.is_code(self.rva):
             raise Stuck(NotUnwound.NOT_CODE)
-        return self._returned()
+        return self._returned()._replace(leaf=True)
+
+    def _undescribed(self) -> Unwound:
+        if not self.exact_pc:
+            raise Stuck(NotUnwound.NO_FRAME)
+        return self._returned()._replace(leaf=True)
 
     def _returned(self) -> Unwound:
         self.known["rip"] = self._pop()
