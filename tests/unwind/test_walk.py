@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smalldump.layout.context import KtrapFrameX64
+from smalldump.memory import BytesSpace
 from smalldump.model import Absent
 from smalldump.model.machine import ARM64, X64, X86, Machine, machine_of
 from smalldump.unwind import FrameTrust, Stacks, WalkEnd, walk
@@ -189,3 +190,34 @@ def test_stacks_that_the_engine_wrote_are_found(samples: Path) -> None:
     for score in written:
         assert score.recall >= 0.9, (score.dump, score.part)
         assert score.precision == 1, (score.dump, score.part)
+
+
+def other_stack(*, held: bool, back: bool = False) -> StoppedMachine:
+    """A trap frame whose registers lead to another stack; `back`: where another trap frame leads to the first one."""
+    here, there = STACK, STACK + 0x100000
+    trap = KtrapFrameX64.build(rip=DISK + 0x4321, rsp=there + 0x10, seg_cs=0x10, seg_ss=0x18, e_flags=0x10246)
+    struct.pack_into("<I", trap, KtrapFrameX64.mx_csr.offset, 0x1F80)
+    again = KtrapFrameX64.build(rip=DISK + 0x4321, rsp=here, seg_cs=0x10, seg_ss=0x18, e_flags=0x10246)
+    struct.pack_into("<I", again, KtrapFrameX64.mx_csr.offset, 0x1F80)
+    stack = words64(0, 0, 0, 0, 0, 0, NT + 0x3335) + bytes(trap)
+    outer = words64(0, 0, 0, 0, 0, 0, 0, FILTER + 0x1711, 0) + (bytes(8) + bytes(again) if back else b"")
+    stopped = StoppedMachine(X64, here + 8, stack, {"rip": NT + 0x4000, "rsp": here + 8})
+    if held:
+        stopped.memory = BytesSpace({here + 8: stack, there: outer})
+    return stopped
+
+
+def test_a_walk_goes_on_to_another_stack_that_the_dump_holds() -> None:
+    crash = walk(other_stack(held=True)).crash
+    assert [frame.text() for frame in crash.frames] == ["nt+0x4000", "nt+0x3335", "disk+0x4321", "filter+0x1711"]
+    assert crash.end is WalkEnd.END_OF_WINDOW
+
+
+def test_a_walk_ends_where_the_other_stack_is_not_in_the_dump() -> None:
+    crash = walk(other_stack(held=False)).crash
+    assert [frame.text() for frame in crash.frames] == ["nt+0x4000", "nt+0x3335", "disk+0x4321"]
+    assert crash.end is WalkEnd.OTHER_STACK
+
+
+def test_stacks_that_lead_to_each_other_end() -> None:
+    assert len(walk(other_stack(held=True, back=True)).crash.frames) < 100

@@ -295,3 +295,18 @@ def test_hostile_unwind_information(noise: bytes, offset: int) -> None:
         pe, BASE, stack(*range(64)), {"rip": BASE + 0x1000 + offset, "rsp": STACK, "rbp": STACK}, exact_pc=True
     )
     assert isinstance(found, Unwound | NotUnwound)
+
+
+@pytest.mark.parametrize(("away", "followed"), [(0x40000, True), (0x100, False)])
+def test_a_frame_register_leads_back_to_the_stack_of_the_interrupted_thread(away: int, followed: bool) -> None:
+    """Deferred calls run on a stack of their own, perhaps above that of the thread: only then is down right."""
+    # push rbp; sub rsp,20h; mov rbp,(the thread's stack) as far as the unwind data go
+    pe = image([(0x1000, 0x1040, 0x3000)], info(code(6, SET_FP), code(1, PUSH, RBP), prolog=6, frame=RBP))
+    thread = STACK - away
+    memory = BytesSpace({thread: struct.pack("<QQ", 0xB0, 0xAAAA), STACK: bytes(0x40)})
+    found = unwind(pe, BASE, memory, {"rip": BASE + 0x1020, "rsp": STACK, "rbp": thread}, exact_pc=False)
+    if followed:
+        assert isinstance(found, Unwound)
+        assert (found.registers["rip"], found.registers["rsp"], found.registers["rbp"]) == (0xAAAA, thread + 16, 0xB0)
+    else:
+        assert found is NotUnwound.NO_PROGRESS

@@ -35,6 +35,7 @@ _ALLOCATIONS = (Op.ALLOC_SMALL, Op.ALLOC_LARGE)
 _SAVES = (Op.SAVE_NONVOL, Op.SAVE_NONVOL_FAR)
 _XMM_SAVES = (Op.SAVE_XMM128, Op.SAVE_XMM128_FAR)
 _MASK = (1 << 64) - 1
+_LONGEST_STACK = 0x12000
 _MACHINE_FRAME = struct.Struct("<5Q")
 
 
@@ -137,6 +138,7 @@ class _Step:
         self.stack = StackReader(memory, self.start)
         self.known = {name: registers[name] for name in NONVOLATILE if name in registers}
         self.volatile = registers
+        self.left_stack = False  # deferred calls run on a stack of their own; a frame register leads back
 
     def caller(self) -> Unwound:
         function = self.image.functions.find(self.rva if self.exact_pc else self.rva - 1)
@@ -168,7 +170,7 @@ class _Step:
 
     def _returned(self) -> Unwound:
         self.known["rip"] = self._pop()
-        if self.sp <= self.start or self.sp > _MASK:
+        if self.sp > _MASK or (self.sp <= self.start and not self.left_stack):
             raise Stuck(NotUnwound.NO_PROGRESS)
         self.known["rsp"] = self.sp
         return Unwound(self.known, UnwindKind.CALL)
@@ -207,6 +209,7 @@ class _Step:
             self._restore(_XMM[code.info], self.stack.word(frame + code.value, 16))
         else:  # SET_FPREG
             self.sp = frame
+            self.left_stack = abs(frame - self.start) > _LONGEST_STACK
 
     # Some prologues push volatile registers, to make room.
     def _restore(self, name: str, value: int) -> None:
