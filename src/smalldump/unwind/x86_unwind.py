@@ -37,8 +37,8 @@ class How(Enum):
     RECORD = "record"
     """The program of a FRAMEDATA record, or the sizes of an FPO_DATA record."""
     SEARCH = "search"
-    """Such a record, and a search: the return address lies further up than it says, because of what has been pushed
-    since, or follows a call of another function."""
+    """Such a record, and a search that proves nothing: the return address lies further up than it says, because of what
+    has been pushed since, or follows a call of another function, or code that is not there."""
     CODE = "code"
     """The instructions of the prologue or the epilogue that was interrupted."""
     FRAME_POINTER = "frame_pointer"
@@ -199,12 +199,14 @@ class _Step(NamedTuple):
         how = How.SEARCH if within else self._how(record, None if framed else slot)
         return self._caller(slot, {**kept, **saved}, how)
 
+    # A search that ended where it began is as good as the record, if a CALL was seen there that may lead here.
     def _how(self, record: FrameProgram, slot: int | None) -> How:
         if slot is None or (called := self._calls_here(slot)):
             return How.RECORD
         expected = self.registers["esp"] + record.locals_size + record.saved_size
-        as_expected = called is None and slot in (expected, expected + self.callee_params)
-        return How.RECORD if as_expected else How.SEARCH
+        near = slot in (expected, expected + self.callee_params)
+        seen = call_site(self.memory, self.memory.word(slot, 4) or 0, _decode).found
+        return How.RECORD if near and seen and called is None else How.SEARCH
 
     # The return address lies above what the frame holds. Below that lie the parameters of the function that was called,
     # either pushed for the call or in a place kept among the locals, and what else has been pushed and not been taken
