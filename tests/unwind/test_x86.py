@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 
 from smalldump.layout.context import ContextX86, ExceptionRecord32, KtrapFrameX86
+from smalldump.model import Module
+from smalldump.model.symbols import FrameProgram, InlineSite, SourceLine, Symbol, SymbolOrigin
 from smalldump.unwind import FrameTrust, WalkEnd, walk
 from tests.unwind.machines import DISK32, NT32, STACK32, shown, words32, x86
 
@@ -117,3 +120,57 @@ def test_contexts_and_exception_records_hold_no_return_addresses() -> None:
     )  # fmt: skip
     stack = bytes(context) + bytes(record) + words32(0, FILTER32 + 0x1301, 0)
     assert shown(walk(x86(stack, NT32 + 0x1501, 0)).crash, 32)[1:] == [("filter+0x1301", SCAN)]
+
+
+class FunctionTable:
+    """Symbols of one function at RVA 0x1500 of 0x80 bytes, which keeps no frame pointer."""
+
+    program = FrameProgram(0x1500, 0x80, 8, 0, 4, 0, "$T0 .raSearch = $eip $T0 ^ = $esp $T0 4 + = $esi $T0 4 - ^ = ")
+
+    def nearest(self, rva: int) -> Symbol | None:
+        return Symbol("Worker", 0x1500, None, SymbolOrigin.PDB)
+
+    def line(self, rva: int) -> SourceLine | None:
+        return None
+
+    def inlines(self, rva: int) -> Sequence[InlineSite]:
+        return ()
+
+    def frame_program(self, rva: int) -> FrameProgram | None:
+        return self.program if 0 <= rva - self.program.rva < self.program.size else None
+
+
+class Symbols:
+    """Symbols of nt alone, and no image."""
+
+    def image(self, _: Module) -> None:
+        return None
+
+    def symbols(self, module: Module) -> FunctionTable | None:
+        return FunctionTable() if module.name == "nt" else None
+
+    def files(self, _: Module) -> None:
+        return None
+
+
+def test_a_pdb_leads_through_functions_without_a_frame() -> None:
+    stack = words32(
+        NT32 + 0x1111,  # 00 a local
+        DISK32 + 0x4445,  # 04 a stale return address
+        0x51,  # 08 saved esi
+        DISK32 + 0x1235,  # 0C RETURN
+        STACK32 + 0x20,  # 10 a local of the caller
+        0,  # 14
+        0,  # 18 saved ebp of the first function: here ebp points
+        FILTER32 + 0x1301,  # 1C RETURN
+    )
+    proof = {DISK32 + 0x1230: b"\xe8" + struct.pack("<i", NT32 + 0x1500 - DISK32 - 0x1235)}
+    crash = walk(x86(stack, NT32 + 0x1520, STACK32 + 0x18, code=proof), Symbols()).crash
+    assert [frame.pc for frame in crash.frames] == [NT32 + 0x1520, DISK32 + 0x1235, FILTER32 + 0x1301]
+    assert [frame.trust for frame in crash.frames] == [CONTEXT, FrameTrust.UNWIND_INFO, FP]
+    # Parameters that were pushed since shift what the record says; the code still proves the return address.
+    pushed = walk(x86(words32(1, 2) + stack, NT32 + 0x1520, STACK32 + 0x20, code=proof), Symbols()).crash
+    assert [frame.pc for frame in pushed.frames] == [frame.pc for frame in crash.frames]
+    assert pushed.frames[1].trust is FrameTrust.UNWIND_INFO
+    # Without the code nothing is proved.
+    assert walk(x86(stack, NT32 + 0x1520, STACK32 + 0x18), Symbols()).crash.frames[1].trust is PROVED

@@ -31,6 +31,10 @@ class Code(AddressSpace):
         module, image = found
         return data + image.read_some(address + len(data) - module.base, min(size - len(data), module.end - address))
 
+    def holds(self, address: int) -> bool:
+        """Whether `address` lies in a loaded module."""
+        return self._modules.at(address) is not None
+
     def image_at(self, address: int) -> tuple[Module, PeImage] | None:
         """The module that holds `address`, if its image is at hand."""
         module = self._modules.at(address)

@@ -9,14 +9,19 @@ from collections.abc import Callable
 
 from smalldump.memory import AddressSpace
 from smalldump.model.machine import ARM64, X64, Machine
-from smalldump.unwind import arm64_unwind, x64_unwind
+from smalldump.unwind import arm64_unwind, x64_unwind, x86_unwind
 from smalldump.unwind.architecture import ExactStep, State
 from smalldump.unwind.code import Code
 from smalldump.unwind.frames import FrameTrust
 from smalldump.unwind.unwound import NotUnwound, UnwindKind, Unwound
 
-__all__ = ["arm64_frame_size", "arm64_step", "x64_frame_size", "x64_step"]
+__all__ = ["arm64_frame_size", "arm64_step", "x64_frame_size", "x64_step", "x86_step"]
 
+_TRUST = {
+    x86_unwind.How.RECORD: FrameTrust.UNWIND_INFO,
+    x86_unwind.How.CODE: FrameTrust.CALL_PROVED,
+    x86_unwind.How.SEARCH: FrameTrust.CALL_PROVED,
+}
 _Unwind = Callable[..., Unwound | NotUnwound]
 
 
@@ -28,6 +33,34 @@ def x64_step(code: Code, memory: AddressSpace, state: State) -> ExactStep | NotU
 def arm64_step(code: Code, memory: AddressSpace, state: State) -> ExactStep | NotUnwound:
     """The caller of an ARM64 function whose image is at hand."""
     return _step(ARM64, arm64_unwind.unwind, code, memory, state)
+
+
+def x86_step(code: Code, _: AddressSpace, state: State) -> ExactStep | NotUnwound:
+    """The caller of an x86 function, by its PDB, or by the code where it begins or ends.
+
+    The chain of EBP alone is no exact step: it passes over functions that keep no frame.
+    """
+    if state.pc is None:
+        return NotUnwound.UNKNOWN_REGISTER
+    place = state.pc if state.interrupted else state.pc - 1
+    found = code.symbols_at(place)
+    base, symbols = (0, None) if found is None else (found[0].base, found[1])
+    function = None if symbols is None else symbols.nearest(place - base)
+    caller = x86_unwind.unwind(
+        None if symbols is None else symbols.frame_program(place - base),
+        base,
+        code,
+        {**state.registers, "eip": state.pc, "esp": state.sp},
+        exact_pc=state.interrupted,
+        function=None if function is None else base + function.rva,
+        holds_code=code.holds,
+    )
+    if isinstance(caller, NotUnwound):
+        return caller
+    trust, values = _TRUST.get(caller.how), caller.registers
+    if trust is None:
+        return NotUnwound.NO_UNWIND_DATA
+    return ExactStep(State(values["eip"], values["esp"], values.get("ebp"), None, values, False), trust)
 
 
 def x64_frame_size(code: Code, address: int) -> int | None:

@@ -11,8 +11,9 @@ from functools import partial
 
 from smalldump.layout.context import ContextX86, ExceptionRecord32, KtrapFrameX86
 from smalldump.model.machine import X86
-from smalldump.unwind.architecture import Architecture, Caller, Interruption, Leg, Shapes, State, no_exact_step
+from smalldump.unwind.architecture import Architecture, Caller, Interruption, Leg, Shapes, State
 from smalldump.unwind.callsite import call_site, x86_call
+from smalldump.unwind.exact import x86_step
 from smalldump.unwind.frames import FrameTrust
 from smalldump.unwind.scan import CALL_SEEN, SLOT, Candidate, best_chain
 from smalldump.unwind.shapes import exception_records, flags_fit, places, shapes_of
@@ -65,7 +66,7 @@ def returns(view: StackView, address: int) -> bool:
     return view.holds_code(address) and call_site(view.memory, address, _decode).found is not False
 
 
-ARCHITECTURE = Architecture(shapes, returns, no_exact_step, (by_frame_pointer, by_scan))
+ARCHITECTURE = Architecture(shapes, returns, x86_step, (by_frame_pointer, by_scan))
 
 
 def _possible(leg: Leg) -> Iterator[tuple[int, int, float]]:
