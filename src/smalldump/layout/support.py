@@ -232,6 +232,13 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         "tests/unwind/test_x86.py::test_a_trap_frame_in_kernel_mode_ends_where_the_stack_pointer_was",
     ),
     StructureSupport(
+        "KTRAP_FRAME",
+        "ARM64",
+        ("KtrapFrameArm64",),
+        "unverified: published headers, no dump seen",
+        "tests/unwind/test_arm64_unwind.py::test_trap_frames",
+    ),
+    StructureSupport(
         "KSPECIAL_REGISTERS",
         "x64, x86",
         ("KspecialRegistersX64", "KspecialRegistersX86"),
@@ -310,6 +317,17 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         ("TriageRequestHead", "AddressRange"),
         "7 real dumps, each decoded to its last byte",
         "tests/decode/test_requests.py::test_real_requests_are_read_to_the_last_byte",
+    ),
+    StructureSupport(
+        "Images: PE headers and unwind data",
+        "x86, x64, ARM64",
+        (
+            *("DosHeader", "FileHeader", "OptionalHeader32", "OptionalHeader64", "DataDirectory", "ExportDirectory"),
+            *("DebugDirectory", "CodeViewRsds", "CodeViewNb10"),
+            *("RuntimeFunctionX64", "RuntimeFunctionArm64", "UnwindInfoHeader"),
+        ),
+        "12 images of public wheels, read by llvm-readobj too; NB10: by hand",
+        "tests/images/test_second_opinion.py::test_headers_and_sections",
     ),
     StructureSupport(
         "PDB: MSF 7.00 and its tables",
