@@ -33,10 +33,15 @@ class State(NamedTuple):
 
 
 class ExactStep(NamedTuple):
-    """A step to the caller, or to the interrupted code, that does not guess."""
+    """A step to the caller, or to the interrupted code, that does not guess.
+
+    Attributes:
+        proved: Whether unwind data describe it; else only the convention does, and a CALL must confirm it.
+    """
 
     state: State
     trust: FrameTrust
+    proved: bool = True
 
 
 class Interruption(NamedTuple):
@@ -93,7 +98,7 @@ class Architecture(NamedTuple):
 
     Attributes:
         shapes: Finds known structures on the stack.
-        returns: Whether an address can be a return address: in code, and behind a CALL as far as the code is there.
+        returns: Whether an address can be a return address: in code, behind a CALL; None where that code is not there.
         exact: The step to the caller by what images and symbols say, or why they do not lead on. The second argument
             is all memory of the dump.
         steps: Ways to find callers, the most trustworthy first. Each gives as many as it can, innermost first; the
@@ -101,7 +106,7 @@ class Architecture(NamedTuple):
     """
 
     shapes: Callable[[StackView], Shapes]
-    returns: Callable[[StackView, int], bool]
+    returns: Callable[[StackView, int], bool | None]
     exact: Callable[[Code, AddressSpace, State], ExactStep | NotUnwound]
     steps: Sequence[Callable[[Leg], list[Caller]]]
 

@@ -45,7 +45,7 @@ def by_frame_pointer(leg: Leg) -> list[Caller]:
     while fp is not None and low <= fp < leg.limit - 8:
         saved, link = view.run(fp, 2) or (0, 0)
         address = without_authentication(link)
-        if fp % 8 or not returns(view, address):
+        if fp % 8 or returns(view, address) is False:
             break
         # A record that leads out of the stack is the last one, just as one that leads nowhere.
         callers.append(Caller(address, fp + 16, FrameTrust.FRAME_POINTER, saved if saved in view else 0))
@@ -64,11 +64,9 @@ def by_scan(leg: Leg) -> list[Caller]:
     return [Caller(c.address, c.slot + 8, FrameTrust.SCAN) for c in chain]
 
 
-def returns(view: StackView, address: int) -> bool:
-    """Whether an address lies in code, and behind a call as far as the code is there."""
-    return (
-        address % 4 == 0 and view.holds_code(address) and call_site(view.memory, address, arm64_call).found is not False
-    )
+def returns(view: StackView, address: int) -> bool | None:
+    """Whether an address lies in code, behind a call; None where the code before it is not there."""
+    return call_site(view.memory, address, arm64_call).found if address % 4 == 0 and view.holds_code(address) else False
 
 
 ARCHITECTURE = Architecture(shapes, returns, arm64_step, (by_frame_pointer, by_scan))
@@ -93,14 +91,14 @@ def _next(view: StackView, slot: int) -> int | None:
     if saved is None or saved <= slot or saved % 8:
         return None
     link = view.word(saved + 8)
-    return saved + 8 if link is not None and returns(view, without_authentication(link)) else None
+    return saved + 8 if link is not None and returns(view, without_authentication(link)) is not False else None
 
 
 def _from_link(view: StackView, state: State) -> Caller | None:
     if state.link is None or state.pc is None:
         return None
     address = without_authentication(state.link)
-    if not returns(view, address) or not _link_is_live(view.memory.read_some(state.pc, _LOOK_AHEAD)):
+    if returns(view, address) is False or not _link_is_live(view.memory.read_some(state.pc, _LOOK_AHEAD)):
         return None
     site = call_site(view.memory, address, arm64_call)
     trust = FrameTrust.CALL_PROVED if site.target == state.pc else FrameTrust.SCAN

@@ -80,7 +80,7 @@ class Climb:
                 return outer, WalkEnd.CRASH_CONTEXT
             if not outer.pc:
                 return outer, WalkEnd.STACK_BASE
-            if not outer.interrupted and not self.architecture.returns(self.view, outer.pc):
+            if not outer.interrupted and not self._returns(outer.pc, step.proved):
                 self.stuck = None
                 return state, None  # the stack is not what the unwind information says: overwritten, perhaps
             places.append(Place(outer.pc, outer.sp, step.trust, outer.interrupted))
@@ -90,6 +90,10 @@ class Climb:
                 return outer, WalkEnd.NO_MORE_CANDIDATES
             state = outer
         return state, WalkEnd.LIMIT
+
+    def _returns(self, address: int, proved: bool) -> bool:
+        behind_call = self.architecture.returns(self.view, address)
+        return proved if behind_call is None else behind_call
 
     # The frame whose stack pointer is at a trap frame is the handler's, which made it.
     def _beyond(self, outer: State, limit: int) -> bool:

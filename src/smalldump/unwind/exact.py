@@ -90,4 +90,4 @@ def _step(machine: Machine, unwind: _Unwind, code: Code, memory: AddressSpace, s
     interrupted = caller.kind is not UnwindKind.CALL
     link = values.get("lr") if interrupted else None
     outer = State(values[machine.pc], values[machine.sp], values.get(machine.fp), link, values, interrupted)
-    return ExactStep(outer, FrameTrust.UNWIND_INFO)
+    return ExactStep(outer, FrameTrust.UNWIND_INFO, not caller.leaf)

@@ -63,9 +63,9 @@ def by_scan(leg: Leg) -> list[Caller]:
     ]
 
 
-def returns(view: StackView, address: int) -> bool:
-    """Whether an address lies in code, and behind a CALL as far as the code is there."""
-    return view.holds_code(address) and call_site(view.memory, address, _decode).found is not False
+def returns(view: StackView, address: int) -> bool | None:
+    """Whether an address lies in code, behind a CALL; None where the code before it is not there."""
+    return call_site(view.memory, address, _decode).found if view.holds_code(address) else False
 
 
 ARCHITECTURE = Architecture(shapes, returns, x64_step, (by_scan,))
