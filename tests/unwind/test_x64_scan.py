@@ -10,6 +10,7 @@ from smalldump.unwind.architecture import Leg, Shapes, State
 from smalldump.unwind.shapes import shapes_of
 from smalldump.unwind.view import LONGEST_WINDOW, StackView
 from tests.unwind.machines import DISK, FILTER, NT, STACK, StoppedMachine, shown, words64, x64
+from tests.unwind.test_x64 import TRAP_END, trap_frame, trapped
 
 pytest.importorskip("capstone")
 SCAN, CONTEXT, PROVED = FrameTrust.SCAN, FrameTrust.CONTEXT, FrameTrust.CALL_PROVED
@@ -77,3 +78,10 @@ def test_a_window_full_of_pointers_to_code_is_walked_in_time() -> None:
     code = {NT + 0x1000: bytes.fromhex("75 00 48 8d 65 08") * 0x2800}
     slots = words64(*(NT + 0x1001 + at % 0xEFF0 for at in range(LONGEST_WINDOW // 8)))
     assert walk(x64(slots, NT + 0x1111, code=code)).crash.frames
+
+
+def test_copies_of_the_interrupted_address_are_no_return_addresses() -> None:
+    above = words64(0, DISK + 0x1511, 0, 0, 0, 0, 0, DISK + 0x4321, 0, 0, 0, 0, 0, FILTER + 0x1711)
+    stack = trapped(trap_frame(DISK + 0x4321, TRAP_END + 8), above)
+    frames = shown(walk(x64(stack, HERE)).crash)
+    assert frames[-3:] == [("disk+0x4321", CONTEXT), ("disk+0x1511", SCAN), ("filter+0x1711", SCAN)]

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 __all__ = ["CALL_SEEN", "SLOT", "Candidate", "Left", "Link", "best_chain"]
 
-SLOT = 0.6
+SLOT = 0.45
 """Worth of a slot that holds a possible return address."""
 CALL_SEEN = 0.7
 """Added where a CALL precedes the address."""

@@ -28,7 +28,7 @@ __all__ = ["by_scan"]
 
 _LEAST = 0x30
 """Bytes between return addresses: home space of the callee, alignment, and the slot itself."""
-_ALIGNED = {0: 0.8, 8: 0.35, 4: 0.0, 2: 0.0, 1: 0.0}
+_ALIGNED = {0: 0.7, 8: 0.35, 4: 0.2, 2: 0.0, 1: 0.0}
 """What an address loses by its lowest bit: data and functions are aligned, places behind a CALL are not."""
 _UNDEFINED, _ENTERS, _EMPTY = 3.0, 4.0, 1.0
 """Doubt where the code uses what a call leaves undefined, begins a function, or returns without having had a frame."""
@@ -101,13 +101,15 @@ class _Scan:
     def _possible(self) -> Iterator[tuple[int, int]]:
         view, leg = self.view, self.leg
         parity = (view.start // 8 + 1) % 2
+        # What handles an exception keeps copies of its address.
+        interrupted = {trap.state.pc for trap in leg.shapes.interruptions}
         for at, value in view.pointers_in(leg.state.sp, leg.limit):
             owner = view.code_owner(value) if at % 2 == parity else None
             # A value right above the base of its own module is part of a table for unwinding.
             if owner is None or (at and view.words[at - 1] == owner.base):
                 continue
             slot = view.start + 8 * at
-            if not leg.shapes.ranges.at(slot):
+            if value not in interrupted and not leg.shapes.ranges.at(slot):
                 yield slot, value
 
     def _behaviour(self, address: int) -> Behaviour:
