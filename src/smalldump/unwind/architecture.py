@@ -98,29 +98,29 @@ class Leg(NamedTuple):
     frame_size: Callable[[int], int | None] | None = None
 
 
+def no_exact_step(_code: Code, _memory: AddressSpace, _state: State) -> NotUnwound:
+    """Where nobody looked for images: there is no step that does not guess."""
+    return NotUnwound.NO_CODE
+
+
 class Architecture(NamedTuple):
     """How stacks of an architecture are read.
 
     Attributes:
         shapes: Finds known structures on the stack.
         returns: Whether an address can be a return address: in code, behind a CALL; None where that code is not there.
-        exact: The step to the caller by what images and symbols say, or why they do not lead on. The second argument
-            is all memory of the dump.
         steps: Ways to find callers, the most trustworthy first. Each gives as many as it can, innermost first; the
             next one goes on from there.
+        exact: The step to the caller by what images and symbols say, or why they do not lead on. The second argument
+            is all memory of the dump.
         frame_size: What images say of the frame that a return address belongs to (see Leg).
     """
 
     shapes: Callable[[StackView], Shapes]
     returns: Callable[[StackView, int], bool | None]
-    exact: Callable[[Code, AddressSpace, State], ExactStep | NotUnwound]
     steps: Sequence[Callable[[Leg], list[Caller]]]
+    exact: Callable[[Code, AddressSpace, State], ExactStep | NotUnwound] = no_exact_step
     frame_size: Callable[[Code, int], int | None] | None = None
-
-
-def no_exact_step(_code: Code, _memory: AddressSpace, _state: State) -> NotUnwound:
-    """For architectures of which no unwind information is read."""
-    return NotUnwound.UNSUPPORTED
 
 
 def state_of(registers: Registers) -> State | None:

@@ -14,7 +14,6 @@ from smalldump.layout.context import ContextX64, ExceptionRecord64, KtrapFrameX6
 from smalldump.model.machine import X64
 from smalldump.unwind.architecture import Architecture, Interruption, Shapes, State
 from smalldump.unwind.callsite import call_site, x86_call
-from smalldump.unwind.exact import x64_frame_size, x64_step
 from smalldump.unwind.shapes import exception_records, flags_fit, places, shapes_of
 from smalldump.unwind.view import StackView
 from smalldump.unwind.x64_scan import by_scan
@@ -44,7 +43,7 @@ def returns(view: StackView, address: int) -> bool | None:
     return call_site(view.memory, address, _decode).found if view.holds_code(address) else False
 
 
-ARCHITECTURE = Architecture(shapes, returns, x64_step, (by_scan,), x64_frame_size)
+ARCHITECTURE = Architecture(shapes, returns, (by_scan,))
 
 
 def _interruptions(view: StackView) -> Iterator[Interruption]:
