@@ -137,6 +137,27 @@ def test_the_next_readable_byte_is_the_first_of_the_dict(
 
 
 @ALL
+@given(WISHES, st.integers(0, 63), st.integers(0, 63), st.integers(0, 0xFFF))
+def test_mappings_of_a_range_are_those_that_touch_it(
+    name: str, wishes: list[tuple[int, int, str]], first: int, last: int, offset: int
+) -> None:
+    machine = Machine(name, wishes)
+    start, end = machine.address(first) + offset, machine.address(last) + offset
+    everything = machine.space.mappings(0, machine.mode.end)
+    touching = [each for each in everything if start < end and each.end > start and each.start < end]
+    assert list(machine.space.mappings(start, end)) == touching
+
+
+def test_a_table_of_which_a_part_is_empty_is_looked_at_again() -> None:
+    tables = PageTables("X64")
+    tables.map(0x5000, 0x7000)
+    tables.fill(0x7000, b"here")
+    seen = space(tables)
+    assert seen.next_readable(0x6000, 0x9000) is None
+    assert seen.next_readable(0, 0x9000) == 0x5000
+
+
+@ALL
 @given(WISHES)
 def test_mappings_list_every_page_that_is_here_once(name: str, wishes: list[tuple[int, int, str]]) -> None:
     machine = Machine(name, wishes)

@@ -121,17 +121,19 @@ class PageTables:
         page = self.memory[at & ~0xFFF]
         return int.from_bytes(page[at % PAGE : at % PAGE + self.mode.entry], "little")
 
-    def map(self, virtual: int, physical: int, size: int = PAGE, *, tables_in_transition: bool = False) -> int:
-        """Map a page; returns the physical address of its entry."""
+    def map(
+        self, virtual: int, physical: int, size: int = PAGE, *, tables_in_transition: bool = False, pat: bool = True
+    ) -> int:
+        """Map a page, on x86 and x64 with the PAT flag or without; returns the physical address of its entry."""
         at = self.entry_address(virtual, self.mode.sizes[size], transition=tables_in_transition)
         if self.name == "ARM64":
             value = physical | (0b11 if size == PAGE else 0b01) | 1 << 10 | 1 << 54
         elif size == 0x400000:
             value = physical & 0xFFC00000 | (physical >> 32) << 13 | 0b11100011
         elif size > PAGE:
-            value = physical | 0b11100011 | 1 << 12  # PAT: not a bit of the address
+            value = physical | 0b11100011 | pat << 12  # not a bit of the address
         else:
-            value = physical | 0b01100011 | 1 << 7  # PAT, where larger pages have their size
+            value = physical | 0b01100011 | pat << 7  # where larger pages have their size
         no_execute = 1 << 63 if self.name in {"X64", "LA57"} else 0
         self.put(at, value | no_execute)
         return at
