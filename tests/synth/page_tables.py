@@ -139,8 +139,14 @@ class PageTables:
         return at
 
     def map_transition(self, virtual: int, physical: int) -> None:
-        """A page taken from its owner and still in memory: MMPTE_TRANSITION with Transition, not Prototype."""
-        self.put(self.entry_address(virtual), physical | 1 << 11 | 4 << 5)
+        """A page taken from its owner and still in memory: MMPTE_TRANSITION with Transition, not Prototype.
+
+        On x64 every other page has bit 45 set and SwizzleBit clear, the rest the reverse.
+        """
+        swizzled = 0
+        if self.name in {"X64", "LA57"}:
+            swizzled = 1 << 45 if physical & PAGE else 1 << 4
+        self.put(self.entry_address(virtual), physical | swizzled | 1 << 11 | 4 << 5)
 
     def map_prototype(self, virtual: int, transition: bool = False) -> None:
         """A shared page: MMPTE_PROTOTYPE; bit 11 means something else there."""
