@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from smalldump.memory import Mapping, Overlay, PageState, PagingKind, Segment, Translation, VirtualSpace
+from smalldump.memory import Overlay, Segment
+from smalldump.memory.paging import Mapping, PageState, PagingKind, Translation, VirtualSpace
 from tests.synth.complete_dump import complete_dump64, physical_runs
 from tests.synth.page_tables import PAGE, PageTables
 

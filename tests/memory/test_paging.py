@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smalldump.errors import MemoryUnavailable
-from smalldump.memory import AddressSpace, BytesSpace, PageState, PagingKind, Translation, VirtualSpace
-from smalldump.memory.paging import MOST_READ
+from smalldump.memory import AddressSpace, BytesSpace
+from smalldump.memory.paging import MOST_READ, PageState, PagingKind, Translation, VirtualSpace
 from tests.synth.page_tables import MODES, PAGE, PageTables
 
 ALL = pytest.mark.parametrize("name", list(MODES))
