@@ -1,8 +1,7 @@
 """Stacks of ARM64.
 
-Functions that call others save x29 and x30 side by side, a frame record, and let x29 point to it: a chain of records
-from the innermost frame to the first one of the thread. Return addresses may carry a pointer authentication code in
-the bits above the address. Source: Microsoft's ARM64 calling convention; Arm ARM D8.8 (pointer authentication).
+Contexts and exception records are left out of the search for return addresses; what is left goes to the scan, which
+follows frame records and code. Source: winnt.h (CONTEXT, EXCEPTION_RECORD).
 """
 
 from __future__ import annotations
