@@ -20,7 +20,7 @@ from smalldump.model.records import Registers, StackWindow, Structure
 from smalldump.sources.kernel_objects import StructureReader, read_thread
 from smalldump.sources.register_sets import CONTEXT_SIZES, context_registers
 
-__all__ = ["read_processors", "read_threads", "stack_from"]
+__all__ = ["read_processors", "read_threads", "stack_from", "threads_at"]
 
 _MOST_PROCESSORS = 2048
 _MOST_THREADS = 1024
@@ -82,13 +82,20 @@ class _Processors:
         return Absent.NOT_CAPTURED if value is None else value
 
     def _registers(self, prcb: int, number: int) -> Registers | Absent:
-        address = self._pointer(prcb, "frozen")
+        address = self._context(prcb)
         if isinstance(address, Absent) or not address:
             return address or Absent.NOT_CAPTURED
         data = self.memory.try_read(address, CONTEXT_SIZES[self.machine])
         if data is None:
             return Absent.NOT_CAPTURED
         return context_registers(self.machine, data, f"PRCB.Context of processor {number}", address)
+
+    def _context(self, prcb: int) -> int | Absent:
+        # Before Windows 7 there is no pointer to a CONTEXT, but one in the KPRCB itself.
+        if self.offsets.offset("KPRCB", "frozen") is not None:
+            return self._pointer(prcb, "frozen")
+        offset = self.offsets.offset("KPRCB", "context")
+        return Absent.UNSUPPORTED if offset is None else prcb + offset
 
 
 def stack_from(memory: AddressSpace, registers: Registers, base: int | Absent) -> StackWindow | Absent:
@@ -109,8 +116,19 @@ def read_threads(
     machine: Machine, offsets: StructureOffsets, memory: Overlay, processors: Iterable[ProcessorState]
 ) -> Iterator[ThreadState]:
     """The threads whose ETHREAD begins in the dump, by address."""
+    yield from threads_at(machine, offsets, memory, processors, islice(_threads_in(machine, memory), _MOST_THREADS))
+
+
+def threads_at(
+    machine: Machine,
+    offsets: StructureOffsets,
+    memory: AddressSpace,
+    processors: Iterable[ProcessorState],
+    others: Iterable[int] = (),
+) -> Iterator[ThreadState]:
+    """The threads that processors were running, and those at `others`, by address."""
     running = {state.thread: state for state in processors if not isinstance(state.thread, Absent)}
-    for address in sorted({*running, *islice(_threads_in(machine, memory), _MOST_THREADS)}):
+    for address in sorted({*running, *others}):
         data = memory.read_some(address, _LARGEST_THREAD)
         structure = Structure("ETHREAD", memoryview(data), address)
         state = _thread(StructureReader(machine, offsets, structure), memory, running.get(address))
