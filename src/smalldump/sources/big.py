@@ -8,7 +8,8 @@ from functools import cached_property, partial
 from smalldump.errors import FormatError, MemoryUnavailable
 from smalldump.layout.blobs import BlobChain, walk_blobs
 from smalldump.layout.dump import DumpType
-from smalldump.memory import BytesSpace, PagingKind, PhysicalSpace, Translation, VirtualSpace
+from smalldump.memory import BytesSpace, PhysicalSpace
+from smalldump.memory.paging import PagingKind, Translation, VirtualSpace
 from smalldump.model import Absent, Blob, BugCheck, DumpFacts, ExceptionRecord, Registers, Structure, System
 from smalldump.model.machine import ARM64, X64, X86
 from smalldump.sources.debugger_block import block_in_memory
