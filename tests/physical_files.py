@@ -6,6 +6,7 @@ Memory is a mapping from page frame number to 4 KiB; `page(n)` fills one so that
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Mapping, Sequence
 
 __all__ = [
@@ -13,8 +14,10 @@ __all__ = [
     "bitmap_dump",
     "complete_dump",
     "elf_core",
+    "flattened",
     "header32",
     "header64",
+    "kdump",
     "lime_image",
     "page",
     "qemu_note",
@@ -202,3 +205,39 @@ def elf_core(memory: Memory, notes: bytes = b"", bits: int = 64, machine: int = 
         else:
             out += struct.pack("<IIIIIIII", kind, offset, 0, paddr, size, size, 0, 0)
     return out + bytes(section) + notes + _pages(memory)
+
+
+def kdump(memory: Memory, frames: int, notes: bytes = b"", bits: int = 64, status: int = 1) -> bytes:
+    """A kdump-compressed file, version 6; every third page is stored as it is, equal pages share their bytes."""
+    blocks = 1 + (len(notes) + 4095) // 4096
+    one = (frames // 8 + 4096) // 4096
+    head = bytearray(4096)
+    head[0:8] = b"KDUMP   "
+    struct.pack_into("<I", head, 8, 6)
+    head[0x110:0x116] = b"x86_64"
+    struct.pack_into("<6I", head, 0x1A8 if bits == 64 else 0x19C, status, 4096, blocks, 2 * one, frames, 0)
+    sub = bytearray(blocks * 4096)
+    struct.pack_into("<Q", sub, 0x30 if bits == 64 else 0x20, 4096 + 0x100)
+    struct.pack_into("<I", sub, 0x38 if bits == 64 else 0x28, len(notes))
+    struct.pack_into("<Q", sub, 0x60 if bits == 64 else 0x48, frames)
+    sub[0x100 : 0x100 + len(notes)] = notes
+    bitmap = _bits(memory, frames).ljust(one * 4096, b"\0")
+    out = bytes(head) + bytes(sub) + bitmap * 2
+    place = len(out) + 24 * len(memory)
+    descriptors, data = b"", b""
+    for index, number in enumerate(sorted(memory)):
+        packed = memory[number] if index % 3 == 0 else zlib.compress(memory[number])
+        descriptors += struct.pack("<QIIQ", place + len(data), len(packed), int(index % 3 != 0), 0)
+        data += packed
+    return out + descriptors + data
+
+
+def flattened(data: bytes, piece: int = 5000) -> bytes:
+    """The same as makedumpfile's flattened format; pieces come in an odd order, the first one twice."""
+    starts = list(range(0, len(data), piece))
+    out = b"makedumpfile".ljust(16, b"\0") + struct.pack(">qq", 1, 1)
+    out = out.ljust(4096, b"\0") + struct.pack(">qq", 0, 9) + b"\xee" * 9
+    for start in starts[1::2] + starts[::2]:
+        part = data[start : start + piece]
+        out += struct.pack(">qq", start, len(part)) + part
+    return out + struct.pack(">qq", -1, -1)

@@ -10,10 +10,12 @@ from smalldump.errors import NotADump, SmallDumpError, SourceUnreadable
 from smalldump.escape import shown_bytes
 from smalldump.layout.dump import SIGNATURE_32, SIGNATURE_64
 from smalldump.layout.elf import ELF_SIGNATURE
+from smalldump.layout.kdump import FLAT_SIGNATURE, KDUMP_SIGNATURE
 from smalldump.layout.lime import LIME_SIGNATURE
 from smalldump.memory import PAGE, FileSpace, MappedFile, OpenedFile, Run, RunSpace
 from smalldump.sources.dump_pages import open_dump
 from smalldump.sources.elf_core import open_elf
+from smalldump.sources.kdump import open_flat, open_kdump
 from smalldump.sources.lime_image import open_lime
 from smalldump.sources.physical_memory import PhysicalMemory
 
@@ -24,6 +26,8 @@ CONTAINERS: tuple[tuple[bytes, Callable[[FileSpace], PhysicalMemory]], ...] = (
     (SIGNATURE_32, open_dump),
     (ELF_SIGNATURE, open_elf),
     (LIME_SIGNATURE, open_lime),
+    (KDUMP_SIGNATURE, open_kdump),
+    (FLAT_SIGNATURE, open_flat),
 )
 """First bytes and who reads such files."""
 
@@ -62,7 +66,7 @@ def _opened(path: Path) -> OpenedFile:
 
 
 def _recognised(file: FileSpace) -> PhysicalMemory:
-    start = file.read_some(0, 8)
+    start = file.read_some(0, 16)
     for signature, opener in CONTAINERS:
         if start.startswith(signature):
             return opener(file)
@@ -74,7 +78,7 @@ def _raw(file: FileSpace, start: bytes) -> PhysicalMemory:
         raise NotADump(
             "no container of physical memory",
             offset=0,
-            expected="PAGEDU64, PAGEDUMP, ELF, EMiL, or 1 MiB and more in whole pages",
-            found=f"{shown_bytes(start)}, {file.size:#x} bytes",
+            expected="PAGEDU64, PAGEDUMP, ELF, EMiL, KDUMP, or 1 MiB and more in whole pages",
+            found=f"{shown_bytes(start[:8])}, {file.size:#x} bytes",
         )
     return PhysicalMemory("raw memory image", RunSpace(file, [Run(0, file.size, 0)], file.size))
