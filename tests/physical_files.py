@@ -25,6 +25,7 @@ __all__ = [
     "runs_of",
     "summary_dump",
     "vbox_note",
+    "vmware_state",
 ]
 
 _TO_R15 = ("r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rip")
@@ -241,3 +242,53 @@ def flattened(data: bytes, piece: int = 5000) -> bytes:
         part = data[start : start + piece]
         out += struct.pack(">qq", start, len(part)) + part
     return out + struct.pack(">qq", -1, -1)
+
+
+def _tag(name: str, indices: Sequence[int], value: bytes) -> bytes:
+    word = len(name) << 8 | len(indices) << 6 | len(value)
+    return struct.pack("<H", word) + name.encode() + struct.pack(f"<{len(indices)}I", *indices) + value
+
+
+def _block(name: str, indices: Sequence[int], value: bytes, packed: bool = False) -> bytes:
+    word = len(name) << 8 | len(indices) << 6 | (62 if packed else 63)
+    head = struct.pack("<H", word) + name.encode() + struct.pack(f"<{len(indices)}I", *indices)
+    return head + struct.pack("<QQH", len(value), len(value), 6) + bytes(6) + value
+
+
+def vmware_state(
+    regions: Sequence[tuple[int, int, int]],
+    cpus: Sequence[Mapping[str, int]],
+    memory: bytes | None = None,
+    *,
+    blocks: bool = False,
+    packed: bool = False,
+) -> bytes:
+    """A .vmss: regions as (page in memory, page in the file, pages), processors with registers and CRs."""
+    inside = _tag("align_mask", (0,), struct.pack("<I", 0xFFFF)) + _tag(
+        "regionsCount", (), struct.pack("<I", len(regions))
+    )
+    for index, region in enumerate(regions):
+        for name, number in zip(("regionPPN", "regionPageNum", "regionSize"), region, strict=True):
+            inside += _tag(name, (index,), struct.pack("<I", number))
+    if memory is not None:
+        inside += _block("Memory", (0, 0), memory, packed)
+    cpu = _tag("cpu:numVCPUs", (), struct.pack("<I", len(cpus)))
+    for index, told in enumerate(cpus):
+        words = {name: struct.pack("<Q", value) for name, value in told.items()}
+        control = [words.pop(f"cr{number}", bytes(8)) for number in range(5)]
+        idt = words.pop("idt")
+        if blocks:
+            names = ("rax", "rcx", "rdx", "rbx", "rbp", "rsp", "rsi", "rdi", *_TO_R15[:-1])
+            cpu += _block("gpregs", (index,), b"".join(words.pop(name, bytes(8)) for name in names))
+            cpu += _block("CR64", (index,), b"".join(control) + bytes(32)) + _block("IDTR", (index,), b"\xff\x0f" + idt)
+        else:
+            cpu += b"".join(_tag("CR64", (index, number), value) for number, value in enumerate(control))
+            cpu += _tag("IDTR", (index, 1), idt[:4]) + _tag("IDTR", (index, 2), idt[4:])
+        cpu += b"".join(_tag("EFLAGS" if name == "efl" else name, (index,), value) for name, value in words.items())
+    first, second = cpu + bytes(2), inside + bytes(2)
+    at = 12 + 2 * 80
+    groups = b"".join(
+        name.ljust(64, b"\0") + struct.pack("<QQ", place, len(group))
+        for name, place, group in ((b"cpu", at, first), (b"memory", at + len(first), second))
+    )
+    return struct.pack("<III", 0xBED2BED2, 8, 2) + groups + first + second

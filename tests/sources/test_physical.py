@@ -31,6 +31,7 @@ from tests.physical_files import (
     rdmp_dump,
     summary_dump,
     vbox_note,
+    vmware_state,
 )
 
 PAGE = 0x1000
@@ -214,6 +215,60 @@ def test_hostile_kdumps(offset: int, value: int) -> None:
     struct.pack_into("<Q", data, offset, value)
     with pytest.raises(FormatError, match="bitmap"):
         open_physical(bytes(data))
+
+
+REGIONS = [(1, 0, 3), (9, 3, 1), (17, 4, 2), (4097, 6, 1), (5000, 7, 1)]
+TOLD = {name: value for name, value in STATE.items() if name[0] in "rei" or name.startswith("cr")}
+
+
+@pytest.mark.parametrize("blocks", [False, True])
+@pytest.mark.parametrize("named", [".vmem", ".vmss", ".vmsn"])
+def test_vmware(tmp_path: Path, named: str, blocks: bool) -> None:
+    state = tmp_path / f"Windows{named.replace('vmem', 'vmss')}"
+    state.write_bytes(vmware_state(REGIONS, [TOLD, {"rip": 1, "idt": 2 << 32}], blocks=blocks))
+    (tmp_path / "Windows.vmem").write_bytes(b"".join(MEMORY.values()))
+    with open_physical(tmp_path / f"Windows{named}") as found:
+        holds(found)
+        assert (found.kind, found.machine, found.troubles) == ("VMware memory", X64, ())
+        first, second = found.cpus
+        assert {name: first.registers.values[name] for name in ("rax", "rip", "rsp", "rbp", "efl")} == {
+            name: STATE[name] for name in ("rax", "rip", "rsp", "rbp", "efl")
+        }
+        assert (first.cr0, first.cr2, first.cr3, first.cr4, first.idt) == tuple(
+            STATE[name] for name in ("cr0", "cr2", "cr3", "cr4", "idt")
+        )
+        assert first.gs_base is Absent.NOT_CAPTURED
+        assert second.registers.pc == 1
+    with pytest.raises(SourceUnreadable):
+        found.space.read_some(PAGE, 8)
+
+
+def test_vmware_with_memory_inside() -> None:
+    narrow = {"rax": 7, "rip": 0x80123456, "rsp": 0x80001000, "idt": 0x80002000, "cr3": 0x39000}
+    found = open_physical(vmware_state(REGIONS, [narrow], b"".join(MEMORY.values())))
+    holds(found)
+    assert found.machine is X86
+    assert (found.cpus[0].registers.pc, found.cpus[0].registers.values["eax"]) == (0x80123456, 7)
+    assert "er8" not in found.cpus[0].registers.values
+
+
+def test_vmware_without_holes() -> None:
+    found = open_physical(vmware_state([], [], page(0) + page(1)))
+    assert list(found.space.ranges()) == [(0, 2 * PAGE)]
+    assert found.space.read(PAGE, PAGE) == page(1)
+    assert found.machine is Absent.NOT_CAPTURED
+
+
+def test_vmware_memory_that_cannot_be_had(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedFormat, match="vmem"):
+        open_physical(vmware_state(REGIONS, []))
+    with pytest.raises(UnsupportedFormat, match="compressed"):
+        open_physical(vmware_state(REGIONS, [], page(0), packed=True))
+    alone = tmp_path / "Windows.vmem"
+    alone.write_bytes(page(0) + page(1))
+    with open_physical(alone) as found:
+        assert list(found.space.ranges()) == [(0, 2 * PAGE)]
+        assert "no .vmss or .vmsn" in str(found.troubles[0])
 
 
 @pytest.mark.parametrize("data", [b"", b"MZ", bytes(4096), bytes((1 << 20) + 1), b"MDMP" + bytes(5000)])

@@ -291,5 +291,12 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         "published headers of QEMU; no real file seen; zlib only: lzo, snappy and zstd are not unpacked",
         f"{_PHYSICAL}::test_kdump",
     ),
+    StructureSupport(
+        "VMware's .vmem with .vmss or .vmsn",
+        "x86, x64",
+        ("VmwareHeader", "VmwareGroup", "VmwareBlock"),
+        "public readers; no real file seen; compressed memory, segments and FS and GS bases are not read",
+        f"{_PHYSICAL}::test_vmware",
+    ),
 )
 """Structures in the order of the file."""
