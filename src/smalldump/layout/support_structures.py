@@ -299,5 +299,19 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         "published headers of QEMU and VirtualBox, synthetic cores; no core of a real machine seen",
         f"{_PHYSICAL}::test_elf_processors",
     ),
+    StructureSupport(
+        "kdump-compressed files",
+        "x86, x64, ARM64",
+        ("DiskDumpHeader32", "DiskDumpHeader64", "KdumpSubHeader32", "KdumpSubHeader64", "PageDescriptor"),
+        "published headers of QEMU; no real file seen; zlib only: lzo, snappy and zstd are not unpacked",
+        f"{_PHYSICAL}::test_kdump",
+    ),
+    StructureSupport(
+        "VMware's .vmem with .vmss or .vmsn",
+        "x86, x64",
+        ("VmwareHeader", "VmwareGroup", "VmwareBlock"),
+        "public readers; no real file seen; compressed memory, segments and FS and GS bases are not read",
+        f"{_PHYSICAL}::test_vmware",
+    ),
 )
 """Structures in the order of the file."""

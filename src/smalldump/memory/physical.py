@@ -33,9 +33,9 @@ class PhysicalSpace(AddressSpace):
     def ranges(self) -> Iterator[tuple[int, int]]:
         """What is there, ascending: start and end (exclusive) of ranges that do not touch more than they must."""
 
-    @abstractmethod
-    def offset_of(self, address: int) -> int | None:
-        """File offset of the byte at `address`, or None if it is not there."""
+    def offset_of(self, address: int) -> int | None:  # noqa: ARG002
+        """File offset of the byte at `address`, or None if it is not there, or only in packed form."""
+        return None
 
 
 class Run(NamedTuple):
