@@ -31,9 +31,10 @@ class ByteSource:
         data: The bytes, read-only. A large file's are mapped, and stay as good as the file: if someone
             cuts it short meanwhile, touching the lost part ends the process (POSIX) or raises (Windows).
         size: Number of bytes.
+        remark: What opening has cost, in words, where that is worth a word.
     """
 
-    __slots__ = ("_mapping", "data", "file_name", "name", "path", "size")
+    __slots__ = ("_mapping", "data", "file_name", "name", "path", "remark", "size")
 
     def __init__(
         self,
@@ -43,8 +44,9 @@ class ByteSource:
         mapping: mmap.mmap | None = None,
         *,
         file_name: str | None = None,
+        remark: str = "",
     ) -> None:
-        self.name, self.path = name, path
+        self.name, self.path, self.remark = name, path, remark
         self.file_name = file_name or (name if path is None else printable(path.name))
         self.data = memoryview(data).toreadonly()
         self.size = len(self.data)

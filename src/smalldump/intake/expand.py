@@ -19,6 +19,7 @@ from smalldump.intake.folders import files_under
 from smalldump.intake.limits import DEFAULT_LIMITS, Limits, Refused
 from smalldump.intake.names import is_archive_name, is_dump_name, is_dump_start, printable
 from smalldump.intake.origins import Member, Origin, shown_name, why
+from smalldump.intake.spool import open_spooled
 from smalldump.intake.unpack import unpack_bytes, unpack_file
 
 __all__ = ["expand", "open_origin", "open_single"]
@@ -65,9 +66,15 @@ def open_origin(origin: Origin, *, limits: Limits = DEFAULT_LIMITS) -> ByteSourc
 def open_single(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> ByteSource:
     """Open the one dump that a path stands for: a file, or an archive or folder with a single dump.
 
+    A compressed image of physical memory is unpacked into a temporary file, however large; `remark` says what
+    that has cost.
+
     Raises:
         SourceUnreadable: It cannot be read, or there is more than one; the text tells how to name one.
     """
+    spooled = open_spooled(Path(path))
+    if spooled is not None:
+        return spooled
     found = list(islice(expand([path], limits=limits), 2))
     if len(found) > 1:
         raise SourceUnreadable(

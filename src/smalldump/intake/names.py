@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from smalldump.escape import escape, shortened
 
-__all__ = ["is_archive_name", "is_dump_name", "is_dump_start", "printable"]
+__all__ = ["is_archive_name", "is_dump_name", "is_dump_start", "is_memory_start", "printable"]
 
 _DUMP_SUFFIXES = (".dmp", ".mdmp")
-_ARCHIVE_SUFFIXES = (".zip", ".7z", ".rar", ".cab", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz")
+_ARCHIVE_SUFFIXES = (".zip", ".7z", ".rar", ".cab", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".zst")
 _DUMP_SIGNATURES = (b"PAGEDUMP", b"PAGEDU64")
+_MEMORY_SIGNATURES = (b"\x7fELF", b"EMiL", b"KDUMP   ", b"makedumpfile\0")
+_TYPES = {b"PAGEDUMP": 0xF88, b"PAGEDU64": 0xF98}
+_SMALL = 4
 _LONGEST_SHOWN = 300
 
 
@@ -25,6 +28,17 @@ def is_archive_name(name: str) -> bool:
 def is_dump_start(start: bytes) -> bool:
     """Tell whether these first bytes are a kernel memory dump's. Source: format reference §2.1."""
     return start.startswith(_DUMP_SIGNATURES)
+
+
+def is_memory_start(start: bytes) -> bool:
+    """Tell whether these first bytes are those of an image of physical memory, which may be large.
+
+    Of a kernel dump its type is wanted, too: a small one is none. Give 4 KiB.
+    """
+    at = _TYPES.get(start[:8])
+    if at is None:
+        return start.startswith(_MEMORY_SIGNATURES)
+    return len(start) >= at + 4 and int.from_bytes(start[at : at + 4], "little") != _SMALL
 
 
 def printable(name: str) -> str:
