@@ -11,6 +11,7 @@ from smalldump.errors import SourceUnreadable
 from smalldump.intake.files import open_regular
 from smalldump.intake.names import printable
 from smalldump.intake.origins import shown_name, why
+from smalldump.memory import FileMapping
 
 __all__ = ["ByteSource", "open_file"]
 
@@ -89,7 +90,7 @@ def open_file(path: Path) -> ByteSource:
     try:
         if size <= _READ_WHOLE:
             return ByteSource(shown_name(path), path, _read(descriptor, size))
-        mapping = mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
+        mapping = FileMapping(descriptor, size, shown_name(path))
         return ByteSource(shown_name(path), path, memoryview(mapping), mapping)
     except (OSError, ValueError, MemoryError) as error:
         raise SourceUnreadable(shown_name(path), why(error)) from error

@@ -7,7 +7,6 @@ with the process.
 
 from __future__ import annotations
 
-import mmap
 import os
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from smalldump.intake.files import open_regular
 from smalldump.intake.limits import OverLimit, in_words
 from smalldump.intake.names import is_memory_start
 from smalldump.intake.origins import shown_name, why
+from smalldump.memory import FileMapping
 
 __all__ = ["open_spooled"]
 
@@ -75,7 +75,7 @@ def _spooled(path: Path, kind: str, start: bytes, stream: Readable) -> ByteSourc
     began = time.monotonic()
     with tempfile.TemporaryFile() as target:
         size, written = _unpack(start, stream, target)
-        mapping = mmap.mmap(target.fileno(), size, access=mmap.ACCESS_READ)
+        mapping = FileMapping(target.fileno(), size, shown_name(path))
     remark = (
         f"unpacked from {kind} into a temporary file in {time.monotonic() - began:.0f} s: {in_words(size)}, "
         f"{in_words(written)} of them on the disk; unpack it yourself to pay that once"
