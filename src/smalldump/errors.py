@@ -6,7 +6,7 @@
         Truncated            the file ends before what it promises
         UnsupportedFormat    a dump, but of a kind that is not read (yet)
       SymbolError            malformed symbol data: a PDB, a symbol file  (.offset .expected .found)
-      MemoryUnavailable      memory that was asked for is not in the dump (.address .wanted .got)
+      MemoryUnavailable      memory that was asked for is not in the dump (.address .wanted .got .cause)
       SourceUnreadable       a file, folder or archive cannot be read     (.path)
       BudgetTooSmall         what must be in a dump needs more bytes       (.needed .budget)
       StoreError             minidump directory or reserve trouble        (.path)
@@ -93,16 +93,18 @@ class MemoryUnavailable(SmallDumpError):
         address: First byte asked for.
         wanted: Bytes asked for.
         got: The bytes before the gap, perhaps none.
+        cause: Why there is a gap, in words; empty where nobody knows.
     """
 
-    def __init__(self, address: int, wanted: int, got: bytes = b"") -> None:
-        self.address, self.wanted, self.got = address, wanted, got
+    def __init__(self, address: int, wanted: int, got: bytes = b"", cause: str = "") -> None:
+        self.address, self.wanted, self.got, self.cause = address, wanted, got, cause
+        why = f" ({cause})" if cause else ""
         super().__init__(
-            f"memory at {format_address(address)} is not in the dump: wanted {wanted:#x} bytes, got {len(got):#x}"
+            f"memory at {format_address(address)} is not in the dump: wanted {wanted:#x} bytes, got {len(got):#x}{why}"
         )
 
     def __reduce__(self) -> tuple[object, ...]:
-        return (type(self), (self.address, self.wanted, self.got))
+        return (type(self), (self.address, self.wanted, self.got, self.cause))
 
 
 class BudgetTooSmall(SmallDumpError):

@@ -43,7 +43,7 @@ def analyse(machine: Snapshot, lookup: CodeLookup = NO_CODE) -> Analysis:
     stop = machine.bug_check
     entry = None if isinstance(stop, Absent) else bug_check(stop.stored_code)
     subcode = entry.match(stop.parameters) if entry and not isinstance(stop, Absent) else None
-    parameters = decode_parameters(machine, entry)
+    parameters = decode_parameters(machine, entry, lookup)
     stacks = walk(machine, lookup)
     return Analysis(
         entry,
@@ -51,5 +51,5 @@ def analyse(machine: Snapshot, lookup: CodeLookup = NO_CODE) -> Analysis:
         parameters,
         stop_text(machine, entry, parameters),
         stacks,
-        reach_verdict(machine, entry, parameters, stacks),
+        reach_verdict(machine, entry, parameters, stacks, lookup),
     )

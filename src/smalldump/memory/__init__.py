@@ -1,4 +1,4 @@
-"""Bytes at addresses."""
+"""Bytes at addresses. `memory.paging`, which small dumps do not need, is imported by those who do."""
 
 from __future__ import annotations
 

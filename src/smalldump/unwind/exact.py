@@ -5,22 +5,22 @@ The architectures' own modules know how one function is undone; here stands when
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from smalldump.memory import AddressSpace
-from smalldump.model.machine import ARM64, X64, Machine
+from smalldump.model.machine import ARM64, X64, X86, Machine
 from smalldump.unwind import arm64_unwind, x64_unwind, x86_unwind
 from smalldump.unwind.architecture import ExactStep, State
 from smalldump.unwind.code import Code
 from smalldump.unwind.frames import FrameTrust
 from smalldump.unwind.unwound import NotUnwound, UnwindKind, Unwound
 
-__all__ = ["arm64_frame_size", "arm64_step", "x64_frame_size", "x64_step", "x86_step"]
+__all__ = ["FRAME_SIZES", "STEPS", "arm64_frame_size", "arm64_step", "x64_frame_size", "x64_step", "x86_step"]
 
 _TRUST = {
     x86_unwind.How.RECORD: FrameTrust.UNWIND_INFO,
     x86_unwind.How.CODE: FrameTrust.CALL_PROVED,
-    x86_unwind.How.SEARCH: FrameTrust.CALL_PROVED,
+    x86_unwind.How.SEARCH: FrameTrust.SCAN,
 }
 _Unwind = Callable[..., Unwound | NotUnwound]
 
@@ -52,6 +52,7 @@ def x86_step(code: Code, _: AddressSpace, state: State) -> ExactStep | NotUnwoun
         code,
         {**state.registers, "eip": state.pc, "esp": state.sp},
         exact_pc=state.interrupted,
+        callee_params=state.params_size,
         function=None if function is None else base + function.rva,
         holds_code=code.holds,
     )
@@ -60,7 +61,17 @@ def x86_step(code: Code, _: AddressSpace, state: State) -> ExactStep | NotUnwoun
     trust, values = _TRUST.get(caller.how), caller.registers
     if trust is None:
         return NotUnwound.NO_UNWIND_DATA
-    return ExactStep(State(values["eip"], values["esp"], values.get("ebp"), None, values, False), trust)
+    if state.interrupted and _in_prologue(code, values["eip"] - 1):
+        trust = FrameTrust.SCAN
+    outer = State(values["eip"], values["esp"], values.get("ebp"), None, values, False, caller.params_size)
+    return ExactStep(outer, trust)
+
+
+# What a prologue calls is a helper that makes room on the stack for it: nobody knows how much of that is done.
+def _in_prologue(code: Code, place: int) -> bool:
+    found = code.symbols_at(place)
+    program = None if found is None else found[1].frame_program(place - found[0].base)
+    return found is not None and program is not None and place - found[0].base < program.rva + program.prolog_size
 
 
 def x64_frame_size(code: Code, address: int) -> int | None:
@@ -91,3 +102,14 @@ def _step(machine: Machine, unwind: _Unwind, code: Code, memory: AddressSpace, s
     link = values.get("lr") if interrupted else None
     outer = State(values[machine.pc], values[machine.sp], values.get(machine.fp), link, values, interrupted)
     return ExactStep(outer, FrameTrust.UNWIND_INFO, not caller.leaf)
+
+
+STEPS: Mapping[Machine, Callable[[Code, AddressSpace, State], ExactStep | NotUnwound]] = {
+    X64: x64_step,
+    X86: x86_step,
+    ARM64: arm64_step,
+}
+"""The step to the caller, by machine."""
+
+FRAME_SIZES: Mapping[Machine, Callable[[Code, int], int | None]] = {X64: x64_frame_size, ARM64: arm64_frame_size}
+"""The size of a frame whose image is at hand, by machine."""
