@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from smalldump.errors import SourceUnreadable
-from smalldump.intake import open_single
-from smalldump.intake.spool import open_spooled
+from smalldump.intake import expand, open_single
+from smalldump.intake.spool import is_packed_memory, open_spooled
 from smalldump.sources.physical import open_physical
 from tests.goldens import EXAMPLES
 from tests.physical_files import bitmap_dump, complete_dump, elf_core, kdump, lime_image, page
@@ -61,7 +61,13 @@ def test_zeros_take_no_room(tmp_path: Path) -> None:
         out.write(packer.flush())
     with open_single(path) as source:
         assert source.size > 300 << 20  # more than the limit of what is unpacked into memory
-        assert re.search(r": 300 MiB, (1\.\d+ MiB|\d+(\.\d)? KiB) of them on the disk", source.remark)
+        assert re.search(r": 300 MiB, (1(\.\d+)? MiB|\d+(\.\d)? KiB) of them on the disk", source.remark)
+
+
+def test_in_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "MEMORY.DMP.gz").write_bytes(gzip.compress(complete_dump(MEMORY)))
+    (origin,) = expand([tmp_path])
+    assert (origin.spooled, origin.name) == (True, str(tmp_path / "MEMORY.DMP.gz"))
 
 
 def test_others_go_the_usual_way(tmp_path: Path) -> None:
@@ -72,7 +78,9 @@ def test_others_go_the_usual_way(tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.write_bytes(complete_dump(MEMORY))
     for path in (small, broken, plain, tmp_path / "missing", tmp_path):
-        assert open_spooled(path) is None
+        assert not is_packed_memory(path)
+    with pytest.raises(SourceUnreadable):
+        open_spooled(plain)
     with open_single(small) as source:
         assert source.remark == ""
 

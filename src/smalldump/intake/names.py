@@ -11,7 +11,7 @@ _ARCHIVE_SUFFIXES = (".zip", ".7z", ".rar", ".cab", ".tar", ".gz", ".tgz", ".bz2
 _DUMP_SIGNATURES = (b"PAGEDUMP", b"PAGEDU64")
 _MEMORY_SIGNATURES = (b"\x7fELF", b"EMiL", b"KDUMP   ", b"makedumpfile\0")
 _TYPES = {b"PAGEDUMP": 0xF88, b"PAGEDU64": 0xF98}
-_SMALL = 4
+_BIG = frozenset({1, 2, 5, 6, 8, 9, 10})
 _LONGEST_SHOWN = 300
 
 
@@ -33,12 +33,12 @@ def is_dump_start(start: bytes) -> bool:
 def is_memory_start(start: bytes) -> bool:
     """Tell whether these first bytes are those of an image of physical memory, which may be large.
 
-    Of a kernel dump its type is wanted, too: a small one is none. Give 4 KiB.
+    Of a kernel dump its type is wanted, too (a small one is none): give 4 KiB. Source: format reference §2.4.
     """
     at = _TYPES.get(start[:8])
     if at is None:
         return start.startswith(_MEMORY_SIGNATURES)
-    return len(start) >= at + 4 and int.from_bytes(start[at : at + 4], "little") != _SMALL
+    return int.from_bytes(start[at : at + 4], "little") in _BIG
 
 
 def printable(name: str) -> str:
