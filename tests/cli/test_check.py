@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Run
+from tests.physical_files import complete_dump, page
 from tests.synth import DAMAGES, x64_dump
 
 
@@ -36,9 +38,16 @@ def test_a_batch(run: Run, dump: Path, folder: Path) -> None:
         f"{dump}: whole",
         f"{folder / 'a-2026.dmp'}: whole",
         f"{folder / 'b-2008.dmp'}: whole",
-        f"{folder / 'c-text.dmp'}: not a small memory dump",
+        f"{folder / 'c-text.dmp'}: not a memory dump",
     ]
     assert err == "smalldump: nowhere.dmp: no such file or folder\n"
+
+
+def test_what_unpacking_memory_has_cost_is_said(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "MEMORY.DMP.gz"
+    path.write_bytes(gzip.compress(complete_dump({1: page(1)})))
+    err = run("check", path).err
+    assert err.startswith(f"smalldump: {path}: unpacked from gzip into a temporary file in 0 s: 12 KiB, ")
 
 
 @pytest.mark.parametrize(("flags", "code"), [([], 0), (["--fail-on", "error"], 0), (["--fail-on", "warning"], 1)])
@@ -56,7 +65,7 @@ def test_no_damage_upsets_it(run: Run, tmp_path: Path, kind: str) -> None:
     assert code in (0, 3, 4)
     assert err == ""
     state = out.partition("\n")[0].rpartition(": ")[2]
-    assert state == {0: "whole", 3: "not a small memory dump", 4: "damaged"}[code]
+    assert state == {0: "whole", 3: "not a memory dump", 4: "damaged"}[code]
 
 
 @pytest.mark.parametrize("kind", DAMAGES)

@@ -46,6 +46,7 @@ WORDS = {
 SIZE_WORDS = {"KPRCB": "size_prcb", "EPROCESS": "size_eprocess", "ETHREAD": "size_ethread"}
 """Structure -> the word of the debugger data block that tells its size."""
 
+_DEFAULT_SIZES = {"EPROCESS": 0x258, "ETHREAD": 0x260}
 _SINCE_8, _SINCE_10 = 9200, 10240
 
 
@@ -72,6 +73,15 @@ class StructureOffsets(NamedTuple):
         if derived is None or derived < 0:  # a damaged word can lead below the structure
             return table_offset(self.machine, structure, field, self.build)
         return derived
+
+    def size(self, structure: str) -> int | None:
+        """Bytes of `structure`, a multiple of 8, or None where they are not known.
+
+        XP has no words for sizes; Microsoft's engine takes those of its first builds.
+        """
+        size = self.words.get(SIZE_WORDS[structure], 0) or self.offset(structure, "size")
+        size = size or _DEFAULT_SIZES.get(structure)
+        return None if size is None else (size + 7) & ~7
 
     @property
     def described(self) -> bool:

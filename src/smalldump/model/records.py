@@ -309,7 +309,11 @@ class Structure(NamedTuple):
 
 
 class DataBlock(NamedTuple):
-    """A piece of memory that the dump holds beyond its fixed sections; `offset` is a file offset."""
+    """A piece of memory that the dump holds beyond its fixed sections.
+
+    Attributes:
+        offset: File offset of its first byte; a dump that holds pages may have the others elsewhere.
+    """
 
     address: int
     size: int

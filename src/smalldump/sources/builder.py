@@ -33,8 +33,6 @@ from smalldump.sources.triage_file import TriageFile
 
 __all__ = ["ProcessFacts", "ProcessorFacts", "SnapshotBuilder", "ThreadFacts", "driver"]
 
-_LAST_WITH_SERVICE_PACKS = 7601
-
 
 @dataclass(frozen=True, kw_only=True)
 class SnapshotBuilder(BuiltFacts):
@@ -88,12 +86,9 @@ class SnapshotBuilder(BuiltFacts):
 
     def _header_facts(self, parts: BuiltParts) -> tuple[System, DumpFacts]:
         header = TriageFile(memoryview(parts.header))
-        has_packs = self.build_number <= _LAST_WITH_SERVICE_PACKS
-        system = system_facts(header, self.machine)._replace(
-            service_pack=self.service_pack if has_packs else Absent.NOT_APPLICABLE,
-            kernel_base=parts.words.get("kern_base") or Absent.NOT_CAPTURED,
-        )
-        return system, dump_facts(header)._replace(writer=Absent.NOT_APPLICABLE)
+        base = parts.words.get("kern_base") or Absent.NOT_CAPTURED
+        system = system_facts(header, base, self.service_pack << 8)
+        return system, dump_facts(header, Absent.NOT_APPLICABLE)
 
     def _counters(self) -> dict[str, int]:
         kind = MiTriageStorage64 if self.machine.bits == 64 else MiTriageStorage32

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import NamedTuple
 
 from smalldump.layout.triage import (
     UNLOADED_SLOTS,
@@ -18,9 +20,11 @@ from smalldump.sources.triage_file import TriageFile
 
 __all__ = [
     "NAMES_LIMIT",
+    "Driver",
     "broken_driver",
     "loaded_modules",
     "module_name",
+    "named_modules",
     "unloaded_modules",
 ]
 
@@ -43,24 +47,47 @@ _UNLOADED64 = UnloadedDriver64.unpacker("length", "driver_name", "start_address"
 _UNLOADED32 = UnloadedDriver32.unpacker("length", "driver_name", "start_address", "end_address")
 
 
+class Driver(NamedTuple):
+    """A driver as an entry of a list has it, before it has a name of its own.
+
+    Attributes:
+        path: Reads its path.
+        timestamp, checksum: Of the PE header; both 0 where that was not in memory.
+    """
+
+    path: Callable[[], str | Absent]
+    base: int
+    size: int
+    checksum: int
+    timestamp: int
+
+
 def loaded_modules(file: TriageFile) -> list[Module]:
     """The loaded drivers in load order, the kernel first; a repeated entry counts once (looping lists repeat)."""
+    drivers = (Driver(partial(file.string, name), *facts) for name, *facts in file.driver_entries)
+    return named_modules(drivers, file.bits)
+
+
+def named_modules(drivers: Iterable[Driver], bits: int) -> list[Module]:
+    """The modules that entries of a list stand for, named apart; the first is the kernel, repeated ones count once."""
     modules: list[Module] = []
     seen: set[tuple[int, int]] = set()
     taken: set[str] = set()
     left = NAMES_LIMIT
-    for name_offset, base, size, checksum, timestamp in file.driver_entries:
+    for driver in drivers:
+        base, size = driver.base, driver.size
         if not base or (base, size) in seen:
             continue
         seen.add((base, size))
-        path = file.string(name_offset) if left > 0 else Absent.CORRUPT
+        path = driver.path() if left > 0 else Absent.CORRUPT
         if isinstance(path, Absent) or len(path) > left:
-            path = f"Unknown_Module_{base:0{file.bits // 4}x}"  # what Microsoft's engine calls such a driver
+            path = f"Unknown_Module_{base:0{bits // 4}x}"  # what Microsoft's engine calls such a driver
         left -= len(path)
         name = path.rpartition("\\")[2]
-        shown = _distinct(module_name(name, kernel=not modules), base, taken, file.bits // 4)
+        shown = _distinct(module_name(name, kernel=not modules), base, taken, bits // 4)
         # The writer takes both from the PE header in memory, and writes zeros where that page was not there.
-        header = (timestamp, checksum) if checksum or timestamp else (Absent.PAGED_OUT, Absent.PAGED_OUT)
+        known = driver.checksum or driver.timestamp
+        header = (driver.timestamp, driver.checksum) if known else (Absent.PAGED_OUT, Absent.PAGED_OUT)
         modules.append(Module(shown, name, path, base, size, *header))
     return modules
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from smalldump.layout.context import ExceptionRecord32, ExceptionRecord64
 from smalldump.layout.dump import (
+    FILL,
     DumpHeader32,
     DumpHeader64,
     MemoryRun32,
@@ -15,12 +17,23 @@ from smalldump.layout.dump import (
 )
 from smalldump.memory import AddressSpace
 from smalldump.model.absent import Absent
-from smalldump.model.machine import X86, Machine
-from smalldump.model.records import DumpFacts, PhysicalMemory, System
+from smalldump.model.machine import X86
+from smalldump.model.records import BugCheck, DumpFacts, ExceptionRecord, PhysicalMemory, Registers, Structure, System
 from smalldump.model.times import from_filetime, from_ticks
-from smalldump.sources.triage_file import TriageFile
+from smalldump.sources.dump_file import DumpFile
+from smalldump.sources.register_sets import CONTEXT_SIZES, context_registers
 
-__all__ = ["FIELD_NAMES", "build_lab", "dump_facts", "system_facts"]
+__all__ = [
+    "FIELD_NAMES",
+    "bug_check",
+    "build_lab",
+    "dump_facts",
+    "exception_record",
+    "header_registers",
+    "header_structures",
+    "service_pack_number",
+    "system_facts",
+]
 
 FIELD_NAMES = (
     "major_version",
@@ -53,40 +66,39 @@ _LAB_BYTES = 0x100
 _LAST_WITH_SERVICE_PACKS = 7601
 
 
-def system_facts(file: TriageFile, machine: Machine) -> System:
-    """The machine and its Windows, as far as the headers tell; the build string needs memory (see `build_lab`)."""
+def system_facts(file: DumpFile, kernel_base: int | Absent, service_pack: int | Absent) -> System:
+    """The machine and its Windows, as far as the header tells; the build string needs memory (see `build_lab`).
+
+    Args:
+        kernel_base: Address of the kernel image.
+        service_pack: CmNtCSDVersion.
+    """
+    build = file.fact("minor_version")
     return System(
-        machine=machine,
-        build=file.fact("minor_version"),
+        machine=file.machine,
+        build=build,
         checked={_CHECKED_BUILD: True, _FREE_BUILD: False}.get(file.header.major_version, Absent.NOT_CAPTURED),
         processors=file.fact("number_processors"),
-        pae=_pae(file, machine),
-        service_pack=_service_pack(file),
+        pae=_pae(file),
+        service_pack=service_pack_number(build, service_pack),
         product_type=file.fact("product_type"),
         suite_mask=file.fact("suite_mask"),
-        kernel_base=_kernel_base(file, machine),
+        kernel_base=kernel_base,
     )
 
 
-def _kernel_base(file: TriageFile, machine: Machine) -> int | Absent:
-    if isinstance(file.debugger_data, Absent):
-        return file.debugger_data
-    base = file.debugger_words.get("kern_base")
-    return base & machine.mask if base else Absent.NOT_CAPTURED
-
-
-def _pae(file: TriageFile, machine: Machine) -> bool | Absent:
+def _pae(file: DumpFile) -> bool | Absent:
     # Microsoft's engine takes PAE only where the byte is exactly 1.
-    return file.fact("pae_enabled") == 1 if machine is X86 else Absent.NOT_APPLICABLE
+    return file.fact("pae_enabled") == 1 if file.machine is X86 else Absent.NOT_APPLICABLE
 
 
-def _service_pack(file: TriageFile) -> int | Absent:
-    build = file.fact("minor_version")
-    if file.triage is None or not file.machine.supported:
-        return Absent.CORRUPT if file.machine.supported else Absent.UNSUPPORTED
+def service_pack_number(build: int | Absent, version: int | Absent) -> int | Absent:
+    """The service pack in a CmNtCSDVersion; Windows has had none since 8."""
+    if isinstance(version, Absent):
+        return version
     if not isinstance(build, Absent) and build > _LAST_WITH_SERVICE_PACKS:
         return Absent.NOT_APPLICABLE
-    return file.triage.service_pack_build >> 8 & 0xFF
+    return version >> 8 & 0xFF
 
 
 def build_lab(words: Mapping[str, int] | Absent, memory: AddressSpace) -> str | Absent:
@@ -101,12 +113,12 @@ def build_lab(words: Mapping[str, int] | Absent, memory: AddressSpace) -> str | 
     return text if text.isprintable() and text else Absent.NOT_CAPTURED
 
 
-def dump_facts(file: TriageFile) -> DumpFacts:
+def dump_facts(file: DumpFile, writer: str | Absent) -> DumpFacts:
     """What the dump says of itself."""
     fields = {name: file.fact(name) for name in FIELD_NAMES}
     time, uptime = file.fact("system_time"), file.fact("system_up_time")
     return DumpFacts(
-        writer=_writer(file),
+        writer=writer,
         time=time if isinstance(time, Absent) else from_filetime(time),
         uptime=uptime if isinstance(uptime, Absent) else from_ticks(uptime),
         attributes=fields["attributes"],
@@ -121,14 +133,7 @@ def dump_facts(file: TriageFile) -> DumpFacts:
     )
 
 
-def _writer(file: TriageFile) -> str | Absent:
-    by_dbgeng = file.written_by_dbgeng
-    if isinstance(by_dbgeng, Absent):
-        return by_dbgeng
-    return "dbgeng" if by_dbgeng else "kernel"
-
-
-def _comment(file: TriageFile) -> str | Absent:
+def _comment(file: DumpFile) -> str | Absent:
     raw = file.header.comment
     field = DumpHeader64.comment if file.bits == 64 else DumpHeader32.comment
     if field.end > len(file.data):
@@ -138,7 +143,7 @@ def _comment(file: TriageFile) -> str | Absent:
     return raw.partition(b"\0")[0].decode("ascii", "replace")
 
 
-def _physical_memory(file: TriageFile) -> PhysicalMemory | Absent:
+def _physical_memory(file: DumpFile) -> PhysicalMemory | Absent:
     field = DumpHeader64.physical_memory_block if file.bits == 64 else DumpHeader32.physical_memory_block
     if field.end > len(file.data):
         return Absent.CORRUPT
@@ -153,3 +158,50 @@ def _physical_memory(file: TriageFile) -> PhysicalMemory | Absent:
         return Absent.CORRUPT
     runs = (run_kind(raw, head.SIZE + index * run_kind.SIZE) for index in range(head.number_of_runs))
     return PhysicalMemory(head.number_of_pages, tuple((run.base_page, run.page_count) for run in runs))
+
+
+def exception_record(file: DumpFile) -> ExceptionRecord | Absent:
+    """The exception record in the header."""
+    raw = file.header.exception
+    if type(file.header).exception.end > len(file.data):
+        return Absent.CORRUPT
+    if raw.startswith(FILL):
+        return Absent.NOT_CAPTURED
+    record = ExceptionRecord64(raw) if file.bits == 64 else ExceptionRecord32(raw)
+    count = min(record.number_parameters, len(record.exception_information))
+    return ExceptionRecord(
+        record.exception_code,
+        record.exception_flags,
+        record.exception_address,
+        record.exception_information[:count],
+    )
+
+
+def header_registers(file: DumpFile) -> Registers | Absent:
+    """The registers of the CONTEXT in the header."""
+    end = type(file.header).context_record.offset + CONTEXT_SIZES.get(file.machine, 0)
+    if end > len(file.data):
+        return Absent.CORRUPT
+    return context_registers(file.machine, file.header.context_record, "dump header")
+
+
+def header_structures(file: DumpFile) -> dict[str, Structure]:
+    """CONTEXT and EXCEPTION_RECORD of the header, unless they were never written."""
+    kind = type(file.header)
+    fields = {"CONTEXT": kind.context_record, "EXCEPTION_RECORD": kind.exception} if file.machine.supported else {}
+    raw = {name: memoryview(file.header.data)[field.offset : field.end] for name, field in fields.items()}
+    return {name: Structure(name, data, Absent.NOT_APPLICABLE) for name, data in raw.items() if data[:4] != FILL}
+
+
+def bug_check(file: DumpFile) -> BugCheck:
+    """The bug check in the header."""
+    header = file.header
+    return BugCheck(
+        header.bug_check_code,
+        (
+            header.bug_check_parameter1,
+            header.bug_check_parameter2,
+            header.bug_check_parameter3,
+            header.bug_check_parameter4,
+        ),
+    )

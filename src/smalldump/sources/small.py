@@ -6,54 +6,53 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 from smalldump.errors import SourceUnreadable
-from smalldump.layout.context import ExceptionRecord32, ExceptionRecord64
-from smalldump.layout.dump import FILL
-from smalldump.layout.structures import StructureOffsets
+from smalldump.layout.dump import DumpType
 from smalldump.layout.triage import MiTriageStorage32, MiTriageStorage64
 from smalldump.memory import Overlay
 from smalldump.model import (
     Absent,
     Blob,
     BugCheck,
-    Contexts,
     DataBlock,
     DumpFacts,
     ExceptionRecord,
     ModuleList,
-    Process,
-    Processor,
     Registers,
     RequestedRange,
-    Snapshot,
     StackWindow,
     Structure,
     System,
-    Thread,
     UnloadedModule,
 )
 from smalldump.model.absent import present
 from smalldump.model.execution import ProcessorState, ThreadState
-from smalldump.sources.crash_context import crash_registers, prcb_registers
 from smalldump.sources.driver_lists import broken_driver, loaded_modules, unloaded_modules
 from smalldump.sources.execution import read_processors, read_threads
-from smalldump.sources.header_facts import build_lab, dump_facts, system_facts
+from smalldump.sources.header_facts import (
+    bug_check,
+    build_lab,
+    dump_facts,
+    exception_record,
+    header_registers,
+    header_structures,
+    system_facts,
+)
 from smalldump.sources.kernel_objects import (
     StructureReader,
     processor_number,
-    read_process,
-    read_processor,
-    read_thread,
 )
 from smalldump.sources.memory_view import data_blocks, memory_view, prcb_address
-from smalldump.sources.register_sets import CONTEXT_SIZES, context_registers
 from smalldump.sources.secondary import read_blobs, read_requests
+from smalldump.sources.structured import StructuredSnapshot
 from smalldump.sources.triage_file import TriageFile
 
 __all__ = ["SmallDump"]
 
 
-class SmallDump(Snapshot):
+class SmallDump(StructuredSnapshot):
     """A small memory dump."""
+
+    kind = DumpType.TRIAGE.words
 
     def __init__(self, data: memoryview, name: str = "", release: Callable[[], None] = lambda: None) -> None:
         """Look at the signature and the headers; everything else is read when it is asked for.
@@ -88,51 +87,44 @@ class SmallDump(Snapshot):
 
     @cached_property
     def system(self) -> System:
-        return system_facts(self.file, self.file.machine)
+        return system_facts(self.file, self._kernel_base, self._service_pack)
+
+    @property
+    def _kernel_base(self) -> int | Absent:
+        if isinstance(self.file.debugger_data, Absent):
+            return self.file.debugger_data
+        return self.file.debugger_words.get("kern_base", 0) & self.file.machine.mask or Absent.NOT_CAPTURED
+
+    @property
+    def _service_pack(self) -> int | Absent:
+        if self.file.triage is None or not self.file.machine.supported:
+            return Absent.CORRUPT if self.file.machine.supported else Absent.UNSUPPORTED
+        return self.file.triage.service_pack_build
 
     @cached_property
     def build_lab(self) -> str | Absent:
         """The kernel's build string, where its page is in the dump."""
         found = build_lab(self.debugger_data, self.memory)
-        return self._unsaved if found is Absent.NOT_CAPTURED else found
+        return self.unsaved if found is Absent.NOT_CAPTURED else found
 
     @property
-    def _unsaved(self) -> Absent:
+    def unsaved(self) -> Absent:
         # Why memory is not there: of a cut file it may be among what was lost.
         return Absent.CORRUPT if self.file.cut else Absent.NOT_CAPTURED
 
     @cached_property
     def bug_check(self) -> BugCheck:
-        header = self.file.header
-        return BugCheck(
-            header.bug_check_code,
-            (
-                header.bug_check_parameter1,
-                header.bug_check_parameter2,
-                header.bug_check_parameter3,
-                header.bug_check_parameter4,
-            ),
-        )
+        return bug_check(self.file)
 
     @cached_property
     def dump(self) -> DumpFacts:
-        return dump_facts(self.file)
+        by_dbgeng = self.file.written_by_dbgeng
+        writer = by_dbgeng if isinstance(by_dbgeng, Absent) else "dbgeng" if by_dbgeng else "kernel"
+        return dump_facts(self.file, writer)
 
     @cached_property
     def exception(self) -> ExceptionRecord | Absent:
-        raw = self.file.header.exception
-        if type(self.file.header).exception.end > len(self.file.data):
-            return Absent.CORRUPT
-        if raw.startswith(FILL):
-            return Absent.NOT_CAPTURED
-        record = ExceptionRecord64(raw) if self.file.bits == 64 else ExceptionRecord32(raw)
-        count = min(record.number_parameters, len(record.exception_information))
-        return ExceptionRecord(
-            record.exception_code,
-            record.exception_flags,
-            record.exception_address,
-            record.exception_information[:count],
-        )
+        return exception_record(self.file)
 
     @cached_property
     def structures(self) -> Mapping[str, Structure]:
@@ -142,15 +134,8 @@ class SmallDump(Snapshot):
             if not isinstance(address, Absent):
                 address &= self.machine.mask
             found["KDDEBUGGER_DATA64"] = Structure("KDDEBUGGER_DATA64", block, address)
-        if self.machine.supported:
-            found |= {kind: self._header_record(kind) for kind in ("CONTEXT", "EXCEPTION_RECORD")}
-        return {kind: structure for kind, structure in found.items() if structure is not None}
-
-    def _header_record(self, kind: str) -> Structure | None:
-        """A record that lies in the header, unless it was never written."""
-        record = type(self.file.header).context_record if kind == "CONTEXT" else type(self.file.header).exception
-        data = memoryview(self.file.header.data)[record.offset : record.end]
-        return None if data[:4] == FILL else Structure(kind, data, Absent.NOT_APPLICABLE)
+        known = {kind: structure for kind, structure in found.items() if structure is not None}
+        return known | header_structures(self.file)
 
     def _structure(self, kind: str) -> Structure | None:
         data = self.file.section(kind)
@@ -181,34 +166,24 @@ class SmallDump(Snapshot):
         address = self._bare_reader(kind).pointer(field)
         return Absent.CORRUPT if address == 0 else address
 
-    @cached_property
-    def _offsets(self) -> StructureOffsets:
-        build = self.system.build
-        words = self.file.debugger_words
-        return StructureOffsets(self.machine.image_type, -1 if isinstance(build, Absent) else build, words)
-
     def _bare_reader(self, kind: str) -> StructureReader:
         # A reader that needs no address, for finding out addresses.
         data = self.file.section(kind)
         view = self.file.data[:0] if isinstance(data, Absent) else data
-        return StructureReader(self.machine, self._offsets, Structure(kind, view, Absent.NOT_CAPTURED))
+        return StructureReader(self.machine, self.offsets, Structure(kind, view, Absent.NOT_CAPTURED))
 
-    def _reader(self, kind: str) -> StructureReader | None:
-        structure = self.structures.get(kind)
-        if structure is None:
-            return None
-        return StructureReader(self.machine, self._offsets, structure, self.file.missing(kind))
+    @property
+    def words(self) -> Mapping[str, int]:
+        return self.file.debugger_words
 
-    @cached_property
-    def processor(self) -> Processor | Absent:
-        reader = self._reader("KPRCB")
-        return self.file.missing("KPRCB") if reader is None else read_processor(reader)
+    def missing(self, kind: str) -> Absent:
+        return self.file.missing(kind)
 
     @cached_property
     def processors(self) -> Sequence[ProcessorState] | Absent:
         reader = self._bare_reader("KPRCB")
         return read_processors(
-            self.machine, self._offsets, self.memory, self.system.processors, processor_number(reader)
+            self.machine, self.offsets, self.memory, self.system.processors, processor_number(reader)
         )
 
     @cached_property
@@ -216,7 +191,7 @@ class SmallDump(Snapshot):
         if not self.machine.supported:
             return ()
         processors = (*(present(self.processors) or ()), self._own_processor)
-        return tuple(read_threads(self.machine, self._offsets, self.memory, processors))
+        return tuple(read_threads(self.machine, self.offsets, self.memory, processors))
 
     @property
     def _own_processor(self) -> ProcessorState:
@@ -226,39 +201,9 @@ class SmallDump(Snapshot):
         thread, idle = self._ethread_address, Absent.NOT_CAPTURED
         return ProcessorState(number, True, self._kprcb_address, thread, idle, registers, self.stack)
 
-    @cached_property
-    def process(self) -> Process | Absent:
-        reader = self._reader("EPROCESS")
-        return self.file.missing("EPROCESS") if reader is None else read_process(reader, self._reader("ETHREAD"))
-
-    @cached_property
-    def thread(self) -> Thread | Absent:
-        reader = self._reader("ETHREAD")
-        if reader is None:
-            return self.file.missing("ETHREAD")
-        thread = read_thread(reader)
-        return thread._replace(start_address=self._start_routine(thread.start_address))
-
-    def _start_routine(self, address: int | Absent) -> int | Absent:
-        # ETHREAD.StartAddress shares its memory with other fields (PostBlockList), which a user-mode thread may have
-        # in use: then a pointer to kernel data stands there, one real dump of 21.
-        if isinstance(address, Absent) or address < self.machine.kernel_start or not self.modules:
-            return address
-        return address if self.modules.at(address) or self.unloaded_at(address) else Absent.NOT_CAPTURED
-
-    @cached_property
-    def contexts(self) -> Contexts:
-        header, reader = self._header_context, self._reader("KPRCB")
-        prcb = self.file.missing("KPRCB") if reader is None else prcb_registers(reader, self.memory)
-        prcb = self._unsaved if prcb is Absent.NOT_CAPTURED else prcb
-        return Contexts(header, prcb, crash_registers(self.bug_check, self.memory, self.stack, header))
-
     @property
-    def _header_context(self) -> Registers | Absent:
-        end = type(self.file.header).context_record.offset + CONTEXT_SIZES.get(self.machine, 0)
-        if end > len(self.file.data):
-            return Absent.CORRUPT
-        return context_registers(self.machine, self.file.header.context_record, "dump header")
+    def header_context(self) -> Registers | Absent:
+        return header_registers(self.file)
 
     @cached_property
     def stack(self) -> StackWindow | Absent:
@@ -266,16 +211,7 @@ class SmallDump(Snapshot):
         if isinstance(data, Absent) or self.file.triage is None:
             return self.file.missing("call stack")
         start = self.file.triage.top_of_stack
-        return StackWindow(start, data, self._stack_cut(start, start + len(data)))
-
-    def _stack_cut(self, start: int, end: int) -> int | Absent:
-        thread = self.thread
-        if isinstance(thread, Absent):
-            return thread
-        base, limit = thread.stack_base, thread.stack_limit
-        if isinstance(base, Absent) or isinstance(limit, Absent):
-            return Absent.UNSUPPORTED
-        return max(base - end, 0) if limit <= start < base else Absent.NOT_APPLICABLE
+        return StackWindow(start, data, self.stack_cut(start, start + len(data)))
 
     @cached_property
     def modules(self) -> ModuleList:

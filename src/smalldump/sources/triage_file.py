@@ -11,19 +11,9 @@ from codecs import utf_16_le_decode
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from smalldump.errors import NotADump, Truncated, UnsupportedFormat
-from smalldump.escape import shown_bytes
+from smalldump.errors import UnsupportedFormat
 from smalldump.layout.blobs import BlobChain, walk_blobs
-from smalldump.layout.debugger_data import DebuggerDataHeader, KdDebuggerData64
-from smalldump.layout.dump import (
-    FILL,
-    SIGNATURE_32,
-    SIGNATURE_64,
-    DumpHeader32,
-    DumpHeader64,
-    DumpType,
-    is_fill,
-)
+from smalldump.layout.dump import DumpType, is_fill
 from smalldump.layout.record import Field, Record
 from smalldump.layout.triage import (
     DATA_BLOCK_LIMIT,
@@ -35,7 +25,8 @@ from smalldump.layout.triage import (
     TriageDump64,
 )
 from smalldump.model.absent import Absent
-from smalldump.model.machine import Machine, machine_of
+from smalldump.sources.debugger_block import debugger_words, valid_block
+from smalldump.sources.dump_file import DumpFile
 from smalldump.sources.promises import Promise, promises
 
 __all__ = ["DRIVER_LIMIT", "STRING_LIMIT", "Section", "TriageFile"]
@@ -59,14 +50,10 @@ class Section(NamedTuple):
         return self.offset + self.size
 
 
-class TriageFile:
+class TriageFile(DumpFile):
     """The bytes of a small memory dump, divided.
 
     Attributes:
-        data: The whole file.
-        bits: 32 or 64.
-        machine: The architecture; of one that is not supported nothing but the header can be read.
-        header: The dump header; bytes that the file lacks read as the `PAGE` fill, that is, as never written.
         triage: The triage header, or None where the file ends before it does.
     """
 
@@ -78,50 +65,24 @@ class TriageFile:
             UnsupportedFormat: A kernel dump of another type than 4.
             Truncated: Not even the bug check is in the file.
         """
-        self.data = data
-        self.bits = _bits(data)
-        kind = DumpHeader64 if self.bits == 64 else DumpHeader32
-        if len(data) < 0x60:
-            raise Truncated("the file ends before the bug check", expected="0x60 bytes", found=f"{len(data):#x}")
-        self.header: DumpHeader64 | DumpHeader32 = kind(_padded(data, kind.SIZE))
-        self.machine: Machine = machine_of(self.header.machine_image_type, self.bits)
+        super().__init__(data)
         _require_small(self.header)
         self.triage: TriageDump64 | TriageDump32 | None = None
         triage_kind = TriageDump64 if self.bits == 64 else TriageDump32
-        if len(data) >= kind.SIZE + triage_kind.SIZE:
-            self.triage = triage_kind(data, kind.SIZE)
-
-    def fact(self, name: str) -> int | Absent:
-        """The header's integer field of that name; Absent where it was never written, is lost, or does not exist."""
-        field = getattr(type(self.header), name, None)
-        if not isinstance(field, Field):
-            return Absent.NOT_APPLICABLE
-        value: int = getattr(self.header, name)
-        if field.end > len(self.data):
-            return Absent.CORRUPT
-        return Absent.NOT_CAPTURED if is_fill(field, value) else value
+        if len(data) >= self.header.SIZE + triage_kind.SIZE:
+            self.triage = triage_kind(data, self.header.SIZE)
 
     @property
     def written_by_dbgeng(self) -> bool | Absent:
         """Whether dbgeng wrote the file rather than the kernel. Source: format reference §0.1, 59 of 59 files."""
         return Absent.CORRUPT if self.triage is None else self.triage.triage_options == 0xFFFFFFFF
 
-    def view(self, offset: int, size: int) -> memoryview:
-        """The bytes `[offset, offset + size)` as far as the file holds them."""
-        if offset < 0 or offset >= len(self.data) or size <= 0:
-            return self.data[:0]
-        return self.data[offset : offset + size]
-
     @cached_property
     def debugger_data(self) -> memoryview | Absent:
         """The valid bytes of the debugger data block: no more than its own header says."""
         if self.triage is None or not self.triage.debugger_data_offset or not self.machine.supported:
             return self._reason(Absent.NOT_CAPTURED)
-        block = self.view(self.triage.debugger_data_offset, self.triage.debugger_data_size)
-        if len(block) < DebuggerDataHeader.SIZE:
-            return Absent.CORRUPT
-        head = DebuggerDataHeader(block)
-        return block[: head.size] if head.owner_tag == b"KDBG" else Absent.CORRUPT
+        return valid_block(self.view(self.triage.debugger_data_offset, self.triage.debugger_data_size))
 
     @cached_property
     def debugger_words(self) -> dict[str, int]:
@@ -129,10 +90,7 @@ class TriageFile:
         block = self.debugger_data
         if isinstance(block, Absent):
             return {}
-        valid = len(block)
-        record = KdDebuggerData64(bytes(block[: KdDebuggerData64.SIZE]).ljust(KdDebuggerData64.SIZE, b"\0"))
-        unpacked = _KDBG_WORDS.unpack(record.data)
-        return {name: word for (name, end), word in zip(_KDBG_FIELDS, unpacked, strict=True) if end <= valid}
+        return debugger_words(block)
 
     @cached_property
     def promises(self) -> tuple[Promise, ...]:
@@ -228,27 +186,6 @@ class TriageFile:
         return utf_16_le_decode(self.data[start:end], "surrogatepass", True)[0].rstrip("\0") or Absent.CORRUPT
 
 
-def _bits(data: memoryview) -> int:
-    signature = bytes(data[:8])
-    if signature == SIGNATURE_64:
-        return 64
-    if signature == SIGNATURE_32:
-        return 32
-    if not data:
-        raise NotADump("the file is empty")
-    if not any(data[:0x1000]):
-        raise NotADump("the file begins with zeros", offset=0, expected="`PAGEDUMP` or `PAGEDU64`", found="zeros")
-    found = shown_bytes(signature) + (" (a user-mode minidump)" if signature[:4] == b"MDMP" else "")
-    raise NotADump("not a kernel memory dump", offset=0, expected="`PAGEDUMP` or `PAGEDU64`", found=found)
-
-
-def _padded(data: memoryview, size: int) -> memoryview:
-    if len(data) >= size:
-        return data
-    fill = (FILL * (size // 4))[len(data) :]
-    return memoryview(bytes(data) + fill)
-
-
 def _require_small(header: Record) -> None:
     field: Field[Any] = type(header).dump_type  # type: ignore[attr-defined]
     value: int = header.dump_type  # type: ignore[attr-defined]
@@ -260,9 +197,6 @@ def _require_small(header: Record) -> None:
     )
 
 
-_KDBG_NAMES = tuple(field.name for field in KdDebuggerData64.FIELDS if field.name != "owner_tag")
-_KDBG_FIELDS = tuple((field.name, field.end) for field in KdDebuggerData64.FIELDS if field.name != "owner_tag")
-_KDBG_WORDS = KdDebuggerData64.unpacker(*_KDBG_NAMES)
 _LENGTH = DumpString.unpacker("length")
 _DRIVER = ("driver_name_offset", "dll_base", "size_of_image", "check_sum", "time_date_stamp")
 _DRIVER64, _DRIVER32 = DriverEntry64.unpacker(*_DRIVER), DriverEntry32.unpacker(*_DRIVER)
