@@ -1,0 +1,8 @@
+"""From physical memory to the kernel, with no symbols."""
+
+from __future__ import annotations
+
+from smalldump.sources.discovery.clues import Clues, Found, ProcessorClue
+from smalldump.sources.discovery.discover import Discovery, discover
+
+__all__ = ["Clues", "Discovery", "Found", "ProcessorClue", "discover"]
