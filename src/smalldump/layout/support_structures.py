@@ -27,6 +27,7 @@ class StructureSupport:
 
 
 _TRUTH = "tests/truth/test_engine.py"
+_PHYSICAL = "tests/sources/test_physical.py"
 _PDBS = "tests/symbols/test_pdbs.py"
 
 STRUCTURES: tuple[StructureSupport, ...] = (
@@ -249,6 +250,44 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         ("KuserSharedData", "Kpcr64", "Kpcr32", "DbgkdGetVersion64", "ProcessorStartBlock"),
         "Windows Driver Kit, public symbols; the last one: public descriptions",
         "tests/sources/discovery/test_discover.py::test_the_version_block_leads_to_the_debugger_data_block",
+        "Complete and kernel memory dumps (types 2, 5, 6)",
+        "x86, x64, ARM64",
+        ("SummaryDump32", "SummaryDump64", "BitmapDump"),
+        "synthetic dumps that Microsoft's engine opens; published readers; no real dump seen",
+        f"{_PHYSICAL}::test_bitmaps",
+    ),
+    StructureSupport(
+        "Dumps of a debugger (RDMP, types 8 to 10)",
+        "x64, ARM64",
+        ("RdmpDump", "RdmpRun"),
+        "unverified: one published reader, no dump seen; 32-bit ones are not read",
+        f"{_PHYSICAL}::test_runs_of_a_debugger",
+    ),
+    StructureSupport(
+        "LiME images",
+        "x86, x64, ARM64",
+        ("LimeRange",),
+        "the format's public description; no real image seen",
+        f"{_PHYSICAL}::test_lime",
+    ),
+    StructureSupport(
+        "ELF cores of machines",
+        "x86, x64, ARM64",
+        (
+            "ElfHeader32",
+            "ElfHeader64",
+            "SectionHeader32",
+            "SectionHeader64",
+            "ProgramHeader32",
+            "ProgramHeader64",
+            "NoteHeader",
+            "QemuCpuState",
+            "PrStatusArm64",
+            "DbgfCoreDescriptor",
+            "DbgfCoreCpu",
+        ),
+        "published headers of QEMU and VirtualBox, synthetic cores; no core of a real machine seen",
+        f"{_PHYSICAL}::test_elf_processors",
     ),
 )
 """Structures in the order of the file."""

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from smalldump.memory import AddressSpace, PagingKind, Translation
+from smalldump.memory import AddressSpace, PagingKind, PhysicalSpace, Translation
 from smalldump.sources.discovery.effort import PAGE
 
 __all__ = ["SelfMap", "scanned_roots"]
@@ -49,6 +49,10 @@ def scanned_roots(physical: AddressSpace, end: int = 0) -> Iterator[SelfMap]:
 
 def _ranges(physical: AddressSpace, end: int) -> Iterator[tuple[int, int]]:
     # Whole pages only.
+    if isinstance(physical, PhysicalSpace):
+        for start, stop in physical.data_ranges():
+            yield start & -PAGE, min(stop, end)
+        return
     position = physical.next_readable(0, end)
     while position is not None:
         position &= -PAGE
