@@ -250,6 +250,8 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         ("KuserSharedData", "Kpcr64", "Kpcr32", "DbgkdGetVersion64", "ProcessorStartBlock"),
         "Windows Driver Kit, public symbols; the last one: public descriptions",
         "tests/sources/discovery/test_discover.py::test_the_version_block_leads_to_the_debugger_data_block",
+    ),
+    StructureSupport(
         "Complete and kernel memory dumps (types 2, 5, 6)",
         "x86, x64, ARM64",
         ("SummaryDump32", "SummaryDump64", "BitmapDump"),

@@ -10,11 +10,12 @@ from smalldump.memory import AddressSpace
 from smalldump.model.machine import X64, X86, Machine
 from smalldump.sources.discovery.clues import Clues, ProcessorClue
 
-__all__ = ["ProcessorRegion", "Version", "processor_regions", "versions"]
+__all__ = ["ProcessorRegion", "Version", "count_processors", "processor_regions", "versions"]
 
 _FIXED_KPCR = 0xFFDFF000
 """Where the first processor's KPCR lies before Windows Vista, x86."""
 _KPCR_SELECTOR = 0x30
+_MOST_PROCESSORS = 2048
 
 
 class ProcessorRegion(NamedTuple):
@@ -99,3 +100,16 @@ def versions(space: AddressSpace, machine: Machine, regions: list[ProcessorRegio
             head = block.debugger_data_list & machine.mask
             first = space.word(head, machine.pointer) if head else None
             yield Version(block.minor_version, base, first or 0, f"KdVersionBlock in the KPCR of {region.owner}")
+
+
+def count_processors(memory: AddressSpace, machine: Machine, array: int) -> int:
+    """How many entries of KiProcessorBlock, which lies at `array`, lead to a KPRCB whose KPCR names itself."""
+    own = {X64: Kpcr64.self_address.offset - Kpcr64.SIZE, X86: Kpcr32.self_pcr.offset - Kpcr32.SIZE}.get(machine)
+    before = {X64: Kpcr64.SIZE, X86: Kpcr32.SIZE}.get(machine, 0)
+    for number in range(_MOST_PROCESSORS):
+        prcb = memory.word(array + number * machine.pointer, machine.pointer)
+        if prcb is None or prcb < machine.kernel_start:
+            return number
+        if own is not None and memory.word(prcb + own, machine.pointer) != prcb - before:
+            return number
+    return _MOST_PROCESSORS
