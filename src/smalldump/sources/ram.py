@@ -53,7 +53,7 @@ class RamSnapshot(KernelSnapshot):
             UnsupportedFormat: There is no Windows in it.
         """
         self.physical = open_physical(data)
-        self.discovery = discover(self.physical.space, clues_of(self.physical))
+        self.discovery = discover(self.physical.space, clues_of(self.physical)._replace(stored=len(data)))
         super().__init__(_kernel(self.physical, self.discovery), name, release)
 
     @cached_property

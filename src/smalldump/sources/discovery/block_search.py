@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from typing import NamedTuple
 
 from smalldump.layout.debugger_data import DebuggerDataHeader, KdDebuggerData64
@@ -12,7 +11,7 @@ from smalldump.layout.record import Field
 from smalldump.memory import AddressSpace
 from smalldump.model.machine import Machine
 from smalldump.sources.discovery.effort import Effort, pieces
-from smalldump.sources.discovery.encoded_block import decode, guesses_without_base, keys_for
+from smalldump.sources.discovery.encoded_block import decode, encoded_places, guesses_without_base, keys_for
 
 __all__ = [
     "Block",
@@ -30,7 +29,8 @@ __all__ = [
 _TAG = b"KDBG"
 _TAG_AT = DebuggerDataHeader.owner_tag.offset
 _SMALLEST, _LARGEST = 0x208, 0x1000
-_MOST_GUESSES = 4096
+_DECODED = 16
+"""Pages that could be looked at in the time that decoding takes."""
 
 
 class Place(NamedTuple):
@@ -93,6 +93,8 @@ def search_plain(space: AddressSpace, machine: Machine, place: Place, effort: Ef
             block = plain_block(space, machine, position + at - _TAG_AT, f"its tag in {place.words}")
             if block is not None and kernel in (0, kern_base(block.data, machine)):
                 return block
+            if not effort.spend():
+                return None
     return None
 
 
@@ -107,31 +109,29 @@ def search_encoded(space: AddressSpace, kernel: int, place: Place, effort: Effor
     """The first encoded block there that holds the kernel's base."""
     keys = keys_for(kernel)
     for position, data in _all(space, place.spans, effort):
-        words = memoryview(data)[-position % 8 :]
-        words = words[: len(words) & -8].cast("Q")
-        for index, (tag, base) in enumerate(pairwise(words[2:])):
-            key = keys.get(tag ^ base)
-            if key is not None:
-                address = position + -position % 8 + 8 * index
-                plain = decode(space.read_some(address, key[1]), kernel, key)
-                if plain is not None:
-                    return Block(address, plain, True, f"its encoding in {place.words}, undone with the kernel's base")
+        skipped = -position % 8
+        for offset, key in encoded_places(data[skipped:], keys):
+            address = position + skipped + offset
+            plain = decode(space.read_some(address, key[1]), kernel, key)
+            if plain is not None:
+                return Block(address, plain, True, f"its encoding in {place.words}, undone with the kernel's base")
+            if not effort.spend(_DECODED):
+                return None
     return None
 
 
 def search_without_base(space: AddressSpace, machine: Machine, place: Place, effort: Effort) -> Block | None:
     """The first encoded block there whose KernBase is the base of the first module in its own list."""
-    guesses = 0
     for position, data in _all(space, place.spans, effort):
-        shift = -position % 8
-        for offset, base, key in guesses_without_base(data[shift:]):
-            guesses += 1
-            if guesses > _MOST_GUESSES:
+        skipped = -position % 8
+        for offset, guesses in guesses_without_base(data[skipped:]):
+            address = position + skipped + offset
+            for base, key in guesses:
+                plain = decode(space.read_some(address, key[1]), base, key)
+                if plain is not None and first_module(space, machine, loaded_modules(plain, machine)) == base:
+                    return Block(address, plain, True, "its encoding, undone with its own list entry")
+            if not effort.spend(_DECODED * max(len(guesses), 1)):
                 return None
-            address = position + shift + offset
-            plain = decode(space.read_some(address, key[1]), base, key)
-            if plain is not None and first_module(space, machine, loaded_modules(plain, machine)) == base:
-                return Block(address, plain, True, "its encoding, undone with its own list entry")
     return None
 
 

@@ -44,6 +44,7 @@ class Clues(NamedTuple):
         directory_table_base, debugger_block, loaded_modules: Words of a dump header; 0 where there is none.
         processors: What is known of the processors.
         end: Physical address behind the last page; 0 where that is not known.
+        stored: Bytes of memory in the file, at most; 0 where that is not known.
     """
 
     machine: Machine | None = None
@@ -53,6 +54,7 @@ class Clues(NamedTuple):
     loaded_modules: int = 0
     processors: tuple[ProcessorClue, ...] = ()
     end: int = 0
+    stored: int = 0
 
 
 class Found(NamedTuple, Generic[T]):

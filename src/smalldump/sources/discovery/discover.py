@@ -40,6 +40,8 @@ _MOST_TRIED = 4
 """Roots under which the kernel is looked for: more than one shows KUSER_SHARED_DATA where user mode has its own."""
 _MOST_ADDRESSES = 8
 _MOST_DIGITS = 5
+_PAGES, _ENCODED = 1 << 17, 1 << 16
+"""Pages that are searched at most for one thing; and for an encoded block, where each word has to be looked at."""
 _HEAD = 0x20
 """Bytes of a block that tell whether it is one: its header and KernBase."""
 _GATE = 16
@@ -100,7 +102,7 @@ def discover(physical: AddressSpace, clues: Clues = Clues()) -> Discovery:  # no
         shared = shared_data(space, candidate.machine)
         if shared is None:
             continue
-        found = _Search(space, clues, candidate, shared).run()
+        found = _Search(space, clues, candidate, shared, tried).run()
         if found.whole:
             return found
         best = found if best is None or found.rank > best.rank else best
@@ -131,9 +133,10 @@ def _nothing(clues: Clues) -> Discovery:
 class _Search:
     """One look for the kernel, under one root."""
 
-    def __init__(self, space: VirtualSpace, clues: Clues, root: Candidate, shared: KuserSharedData) -> None:
+    def __init__(self, space: VirtualSpace, clues: Clues, root: Candidate, shared: KuserSharedData, tried: int) -> None:
         self.space, self.clues, self.root, self.shared = space, clues, root, shared
-        self.machine, self.effort = root.machine, Effort()
+        self.machine = root.machine
+        self.pages, self.encoded = _PAGES >> 2 * tried, _ENCODED >> 2 * tried  # all looks together are bounded
         self.regions = tuple(processor_regions(space, self.machine, clues))
         self.versions = list(versions(space, self.machine, list(self.regions)))
 
@@ -170,11 +173,12 @@ class _Search:
         for base, how in self._named_bases():
             if base:
                 return base, how, image_at(self.space, self.machine, base)
+        effort = Effort(self.pages)
         for address, how in list(dict(self._addresses()).items())[:_MOST_ADDRESSES]:
-            image = image_below(self.space, self.machine, address, self.effort)
+            image = image_below(self.space, self.machine, address, effort)
             if image is not None:
                 return image.base, f"the first image of a kernel below {how}", image
-        image = image_in(self.space, self.machine, Effort())
+        image = image_in(self.space, self.machine, Effort(self.pages))
         if image is not None:
             return image.base, "a walk over the system's pages", image
         return 0, "no image of a kernel in the pages of the system", None
@@ -213,7 +217,7 @@ class _Search:
         named = self.clues.debugger_block
         if base and named and self.machine is X64:
             place = Place(((named, named + _HEAD),), "the place that the header names")
-            found = search_encoded(self.space, base, place, Effort())
+            found = search_encoded(self.space, base, place, Effort(self.pages))
             if found is not None:
                 return found
         if image is not None:
@@ -221,12 +225,12 @@ class _Search:
         return self._searched_in(Place(tuple(system_range(self.machine)), "the system's pages"), base)
 
     def _searched_in(self, place: Place, base: int) -> Block | None:
-        found = search_plain(self.space, self.machine, place, Effort(), base)
+        found = search_plain(self.space, self.machine, place, Effort(self.pages), base)
         if found is not None or self.machine is not X64:
             return found
         if base:
-            return search_encoded(self.space, base, place, Effort())
-        return search_without_base(self.space, self.machine, place, Effort())
+            return search_encoded(self.space, base, place, Effort(self.encoded))
+        return search_without_base(self.space, self.machine, place, Effort(self.encoded))
 
     def _build(self, block: Block | None) -> Found[int]:
         shared = self.shared.nt_build_number & 0xFFFF  # 0 before Windows 10

@@ -19,7 +19,7 @@ class Effort:
     A machine's kernel lies within some ten thousand mapped pages; hostile tables can map one page everywhere.
     """
 
-    def __init__(self, pages: int = 1 << 18) -> None:
+    def __init__(self, pages: int) -> None:
         self.left = pages
 
     def spend(self, pages: int = 1) -> bool:

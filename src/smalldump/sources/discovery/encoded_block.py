@@ -10,18 +10,21 @@ Source of the encoding: QEMU's elf2dmp; format reference §4.2. Tried on machine
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice, pairwise
 from operator import xor
 
 from smalldump.layout.debugger_data import KdDebuggerData64
 
-__all__ = ["BlockKey", "decode", "guesses_without_base", "keys_for"]
+__all__ = ["BlockKey", "decode", "encoded_places", "guesses_without_base", "keys_for"]
 
 _MASK = (1 << 64) - 1
 _TAG = int.from_bytes(b"KDBG", "little")
 _HEADER_WORD, _BASE_WORD = 2, 3  # tag and Size; KernBase
 _SIZES = range(0x340, 0x400, 8)
 """Of blocks that may be encoded: since Windows 8 they have 0x360 bytes, 0x3A8 are described."""
+_MOST_HEADS = 1 << 13
+"""List entries that name one place twice, in one piece of memory; real memory has some hundreds in a megabyte."""
 _PAGE_SIZE_WORD = KdDebuggerData64.mm_page_size.offset // 8
 
 BlockKey = tuple[int, int]
@@ -50,27 +53,37 @@ def decode(data: bytes, kern_base: int, key: BlockKey) -> bytes | None:
     return struct.pack(f"<{len(plain)}Q", *plain)
 
 
-def guesses_without_base(data: bytes) -> Iterator[tuple[int, int, BlockKey]]:
-    """Places in `data` (8-byte steps) where an encoded block may begin: offset, KernBase and key.
+def encoded_places(data: bytes, keys: Mapping[int, BlockKey]) -> Iterator[tuple[int, BlockKey]]:
+    """Places in `data` (8-byte steps) where an encoded block may begin: offset, and what its key would be."""
+    words = memoryview(data)[: len(data) & -8].cast("Q").tolist()
+    if keys.keys().isdisjoint(map(xor, words, words[1:])):
+        return
+    for index, (tag, base) in enumerate(pairwise(words[_HEADER_WORD:])):
+        key = keys.get(tag ^ base)
+        if key is not None:
+            yield index * 8, key
+
+
+def guesses_without_base(data: bytes) -> Iterator[tuple[int, list[tuple[int, BlockKey]]]]:
+    """Places in `data` (8-byte steps) where an encoded block may begin: offset; KernBase and key as they would be.
 
     The list entry in front points to one place twice, and the kernel's base is a page in the topmost part of memory.
     """
-    words = memoryview(data)[: len(data) & -8].cast("Q")
-    for index, same in enumerate(map(xor, words[:-3], words[1:-2])):
-        if same or not words[index]:
-            continue
-        yield from _guesses(index * 8, words[index + 2] ^ words[index + 3])
+    words = memoryview(data)[: len(data) & -8].cast("Q").tolist()
+    heads = (index for index, (first, second) in enumerate(pairwise(words[:-2])) if first == second and first)
+    for index in islice(heads, _MOST_HEADS):
+        difference = words[index + 2] ^ words[index + 3]
+        if difference and _has_ones(difference):
+            yield index * 8, list(_guesses(difference))
 
 
-def _guesses(offset: int, difference: int) -> Iterator[tuple[int, int, BlockKey]]:
-    if not _has_ones(difference):
-        return
+def _guesses(difference: int) -> Iterator[tuple[int, BlockKey]]:
     for rotation in range(64):
         value = _swapped(_rotated_left(difference, rotation))
         # KernBase ^ (Size, tag): page aligned, and 0xFFFFF8... but for the bits of Size.
         if value & 0xFFF == _TAG & 0xFFF and value >> 43 == _MASK >> 43:
             for size in _SIZES:
-                yield offset, value ^ (size << 32 | _TAG), (rotation, size)
+                yield value ^ (size << 32 | _TAG), (rotation, size)
 
 
 def _has_ones(value: int) -> bool:

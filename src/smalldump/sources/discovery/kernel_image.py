@@ -18,6 +18,8 @@ __all__ = ["KernelImage", "image_at", "image_below", "image_in", "system_range"]
 _REACH = 64 << 20
 """How far above its image's base an address of the kernel may lie; the largest image seen has 17 MB."""
 _LARGEST = 64 << 20
+_IMAGE = 64
+"""Pages that could be looked at in the time that an image takes."""
 _SELF_MAP_X86 = (0xC0000000, 0xC0800000)
 
 
@@ -70,9 +72,10 @@ def image_below(space: VirtualSpace, machine: Machine, address: int, effort: Eff
         if not page.state.resident:
             base = (page.start - 1) & -PAGE
             continue
-        image = image_at(space, machine, base)
-        if image is not None:
-            return image
+        if space.read_some(base, 2) == b"MZ" and effort.spend(_IMAGE):
+            image = image_at(space, machine, base)
+            if image is not None:
+                return image
         base -= PAGE
     return None
 
@@ -82,7 +85,7 @@ def image_in(space: AddressSpace, machine: Machine, effort: Effort) -> KernelIma
     for start, end in system_range(machine):
         for position, data in pieces(space, start, end, effort):
             for at in range(-position % PAGE, len(data), PAGE):
-                if data[at : at + 2] == b"MZ":
+                if data[at : at + 2] == b"MZ" and effort.spend(_IMAGE):
                     image = image_at(space, machine, position + at)
                     if image is not None:
                         return image

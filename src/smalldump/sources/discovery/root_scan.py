@@ -23,6 +23,8 @@ self-map at 0xC0300C00), qword 0x1EF (x64: leads to KUSER_SHARED_DATA), qword 0x
 _FRAME_64 = 0x000FFFFFFFFFF000
 _FRAME_32 = 0xFFFFF000
 _HIGHEST = 1 << 46
+_SELF_MAP_X86, _SELF_MAP_PAE = 0x300, 3
+_MOST_DIRECTORIES = 4
 _UPPER = PAGE // 2
 _UPPER_HALF = struct.Struct("<256Q")
 
@@ -34,44 +36,59 @@ class SelfMap(NamedTuple):
     entry: int
 
 
-def scanned_roots(physical: AddressSpace, end: int = 0) -> Iterator[SelfMap]:
-    """Pages that may be roots of page tables, by ascending address; `end` is that of memory, if known.
+def scanned_roots(physical: AddressSpace, end: int = 0, stored: int = 0) -> Iterator[SelfMap]:
+    """Pages that may be roots of page tables, by ascending address; those of PAE come last.
 
-    A PAE root is found by the last of its four page directories.
+    A PAE root does not name itself, but the last of its four page directories does: a second pass looks for the roots
+    that hold the directories found in the first.
+
+    Args:
+        end: Physical address behind the last page, 0 where that is not known.
+        stored: Bytes of memory that there can be at most, 0 where that is not known: what a file shows at many
+            addresses is not read again and again.
     """
-    limit = min(end or _HIGHEST, _HIGHEST)
-    for start, stop in _ranges(physical, limit):
-        for address in range(start, stop, _CHUNK):
+    end = min(end or _HIGHEST, _HIGHEST)
+    directories: list[bytes] = []
+    for address, data in _chunks(physical, end, stored):
+        page = address
+        for pae, x86, x64, la57 in _LANDMARKS.iter_unpack(data):
+            if x64 & 1 and 0 < x64 & _FRAME_64 < end:
+                yield from _self_maps(PagingKind.X64, data, page, address)
+            if la57 & 1 and 0 < la57 & _FRAME_64 < end:
+                yield from _self_maps(PagingKind.LA57, data, page, address)
+            if x86 & 1 and x86 & _FRAME_32 == page:
+                yield SelfMap(Translation(PagingKind.X86, page), _SELF_MAP_X86)
+            if pae & 1 and pae & _FRAME_64 == page and len(directories) < _MOST_DIRECTORIES:
+                directories.append(data[page - address : page - address + 32])
+            page += PAGE
+    wanted = [root for each in directories if (root := _pae_root(each))]
+    if wanted:
+        yield from _pae_roots(physical, wanted, stored)
+
+
+def _chunks(physical: AddressSpace, end: int, stored: int) -> Iterator[tuple[int, bytes]]:
+    # Whole pages, and no zeros where that is cheap to see.
+    left = stored or _HIGHEST
+    for start, stop in _ranges(physical, end):
+        for address in range(start, min(stop, end), _CHUNK):
             data = physical.read_some(address, min(_CHUNK, stop - address))
-            if data and data != _ZEROS:
-                yield from _roots_in(physical, address, data[: len(data) & -PAGE], limit)
+            if data != _ZEROS:
+                yield address, data[: len(data) & -PAGE]
+            left -= len(data)
+            if left <= 0:
+                return
 
 
 def _ranges(physical: AddressSpace, end: int) -> Iterator[tuple[int, int]]:
-    # Whole pages only.
     if isinstance(physical, PhysicalSpace):
         for start, stop in physical.data_ranges():
-            yield start & -PAGE, min(stop, end)
+            yield start & -PAGE, stop
         return
     position = physical.next_readable(0, end)
     while position is not None:
         position &= -PAGE
         yield position, position + _CHUNK
         position = physical.next_readable(position + _CHUNK, end)
-
-
-def _roots_in(physical: AddressSpace, start: int, data: bytes, limit: int) -> Iterator[SelfMap]:
-    page = start
-    for pae, x86, x64, la57 in _LANDMARKS.iter_unpack(data):
-        if x64 & 1 and 0 < x64 & _FRAME_64 < limit:
-            yield from _self_maps(PagingKind.X64, data, page, start)
-        if la57 & 1 and 0 < la57 & _FRAME_64 < limit:
-            yield from _self_maps(PagingKind.LA57, data, page, start)
-        if x86 & 1 and x86 & _FRAME_32 == page:
-            yield SelfMap(Translation(PagingKind.X86, page), 0x300)
-        if pae & 1 and pae & _FRAME_64 == page:
-            yield from _pae_roots(physical, data[page - start : page - start + 32], limit)
-        page += PAGE
 
 
 def _self_maps(kind: PagingKind, data: bytes, page: int, start: int) -> Iterator[SelfMap]:
@@ -84,17 +101,15 @@ def _self_maps(kind: PagingKind, data: bytes, page: int, start: int) -> Iterator
         yield SelfMap(Translation(kind, page), own[0])
 
 
-def _pae_roots(physical: AddressSpace, directories: bytes, limit: int) -> Iterator[SelfMap]:
-    # The four directories are named by the last one; the root holds them too, as entries without any flag but the
-    # first, somewhere below 4 GB.
+def _pae_root(directories: bytes) -> bytes | None:
+    # What a root holds whose last page directory begins with these entries: the same, with no flag but the first.
     frames = [entry & _FRAME_64 for entry in struct.unpack("<4Q", directories)]
-    if 0 in frames or len(set(frames)) < 4:
-        return
-    wanted = struct.pack("<4Q", *(frame | 1 for frame in frames))
-    for start, stop in _ranges(physical, min(limit, 1 << 32)):
-        for address in range(start, stop, _CHUNK):
-            data = physical.read_some(address, min(_CHUNK, stop - address))
-            at = data.find(wanted)
+    return None if 0 in frames or len(set(frames)) < len(frames) else struct.pack("<4Q", *(f | 1 for f in frames))
+
+
+def _pae_roots(physical: AddressSpace, wanted: list[bytes], stored: int) -> Iterator[SelfMap]:
+    for address, data in _chunks(physical, 1 << 32, stored):
+        for root in wanted:
+            at = data.find(root)
             if at >= 0 and at % 32 == 0:
-                yield SelfMap(Translation(PagingKind.PAE, address + at), 3)
-                return
+                yield SelfMap(Translation(PagingKind.PAE, address + at), _SELF_MAP_PAE)

@@ -103,6 +103,6 @@ def _start_blocks(physical: AddressSpace, clues: Clues) -> Iterator[Candidate]:
 
 
 def _scanned(physical: AddressSpace, clues: Clues) -> Iterator[Candidate]:
-    for found in scanned_roots(physical, clues.end):
+    for found in scanned_roots(physical, clues.end, clues.stored):
         if clues.machine in (None, _MACHINES[found.translation.kind]):
             yield Candidate(found.translation, f"a scan of memory: entry {found.entry:#x} of its table leads to itself")
