@@ -4,7 +4,8 @@
 
 SAMPLES (else the variable SMALLDUMP_SAMPLES) is a folder with `dumps/ID.dmp` and `truth/ID.stack.json`, and with
 `engine-written/NAME.small.dmp` and `NAME.truth.json`. A frame is right when program counter and stack pointer are; the
-innermost frame of a stack comes from registers and does not count.
+innermost frame of a stack comes from registers and does not count. Where the cases of the unwind oracle lie beside
+SAMPLES, in `../oracle`, they are walked too (see `oracle_stacks`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import smalldump
+from benchmarks.oracle_stacks import MACHINES, image_folder, tallies
 from smalldump.model import Snapshot
 from smalldump.model.absent import present
 from smalldump.unwind import CallStack, walk
@@ -94,11 +96,17 @@ def _score(name: str, part: str, stack: CallStack, truth: list[Place], seconds: 
 
 
 def main(samples: Path) -> None:
-    """Print a table of all scores."""
+    """Print a table of all scores, and one of the oracle's."""
     print(f"{'dump':32} {'stack':9} {'true':>4} {'found':>5} {'right':>5} {'recall':>6} {'precision':>9} {'ms':>6}")
     for score in scores(samples):
         counts = f"{score.true:4} {score.found:5} {score.right:5} {score.recall:6.2f} {score.precision:9.2f}"
         print(f"{score.dump[:32]:32} {score.part:9} {counts} {score.seconds * 1000:6.2f}")
+    print()
+    print(f"{'image':40} {'held':8} {'true':>5} {'recall':>6} {'precision':>9} {'proved':>6} {'wrong':>5} {'ms':>6}")
+    for arch in MACHINES:
+        for row in tallies(samples.parent / "oracle", image_folder(), arch):
+            figures = f"{row.true:5} {row.recall:6.3f} {row.precision:9.3f} {row.proved:6} {row.wrong:5}"
+            print(f"{f'{arch}-{row.image}'[:40]:40} {row.variant:8} {figures} {row.seconds * 1000:6.2f}")
 
 
 if __name__ == "__main__":

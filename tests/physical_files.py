@@ -6,6 +6,7 @@ Memory is a mapping from page frame number to 4 KiB; `page(n)` fills one so that
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Mapping, Sequence
 
 __all__ = [
@@ -13,8 +14,10 @@ __all__ = [
     "bitmap_dump",
     "complete_dump",
     "elf_core",
+    "flattened",
     "header32",
     "header64",
+    "kdump",
     "lime_image",
     "page",
     "qemu_note",
@@ -22,6 +25,7 @@ __all__ = [
     "runs_of",
     "summary_dump",
     "vbox_note",
+    "vmware_state",
 ]
 
 _TO_R15 = ("r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rip")
@@ -202,3 +206,89 @@ def elf_core(memory: Memory, notes: bytes = b"", bits: int = 64, machine: int = 
         else:
             out += struct.pack("<IIIIIIII", kind, offset, 0, paddr, size, size, 0, 0)
     return out + bytes(section) + notes + _pages(memory)
+
+
+def kdump(memory: Memory, frames: int, notes: bytes = b"", bits: int = 64, status: int = 1) -> bytes:
+    """A kdump-compressed file, version 6; every third page is stored as it is, equal pages share their bytes."""
+    blocks = 1 + (len(notes) + 4095) // 4096
+    one = (frames // 8 + 4096) // 4096
+    head = bytearray(4096)
+    head[0:8] = b"KDUMP   "
+    struct.pack_into("<I", head, 8, 6)
+    head[0x110:0x116] = b"x86_64"
+    struct.pack_into("<6I", head, 0x1A8 if bits == 64 else 0x19C, status, 4096, blocks, 2 * one, frames, 0)
+    sub = bytearray(blocks * 4096)
+    struct.pack_into("<Q", sub, 0x30 if bits == 64 else 0x20, 4096 + 0x100)
+    struct.pack_into("<I", sub, 0x38 if bits == 64 else 0x28, len(notes))
+    struct.pack_into("<Q", sub, 0x60 if bits == 64 else 0x48, frames)
+    sub[0x100 : 0x100 + len(notes)] = notes
+    bitmap = _bits(memory, frames).ljust(one * 4096, b"\0")
+    out = bytes(head) + bytes(sub) + bitmap * 2
+    place = len(out) + 24 * len(memory)
+    descriptors, data = b"", b""
+    for index, number in enumerate(sorted(memory)):
+        packed = memory[number] if index % 3 == 0 else zlib.compress(memory[number])
+        descriptors += struct.pack("<QIIQ", place + len(data), len(packed), int(index % 3 != 0), 0)
+        data += packed
+    return out + descriptors + data
+
+
+def flattened(data: bytes, piece: int = 5000) -> bytes:
+    """The same as makedumpfile's flattened format; pieces come in an odd order, the first one twice."""
+    starts = list(range(0, len(data), piece))
+    out = b"makedumpfile".ljust(16, b"\0") + struct.pack(">qq", 1, 1)
+    out = out.ljust(4096, b"\0") + struct.pack(">qq", 0, 9) + b"\xee" * 9
+    for start in starts[1::2] + starts[::2]:
+        part = data[start : start + piece]
+        out += struct.pack(">qq", start, len(part)) + part
+    return out + struct.pack(">qq", -1, -1)
+
+
+def _tag(name: str, indices: Sequence[int], value: bytes) -> bytes:
+    word = len(name) << 8 | len(indices) << 6 | len(value)
+    return struct.pack("<H", word) + name.encode() + struct.pack(f"<{len(indices)}I", *indices) + value
+
+
+def _block(name: str, indices: Sequence[int], value: bytes, packed: bool = False) -> bytes:
+    word = len(name) << 8 | len(indices) << 6 | (62 if packed else 63)
+    head = struct.pack("<H", word) + name.encode() + struct.pack(f"<{len(indices)}I", *indices)
+    return head + struct.pack("<QQH", len(value), len(value), 6) + bytes(6) + value
+
+
+def vmware_state(
+    regions: Sequence[tuple[int, int, int]],
+    cpus: Sequence[Mapping[str, int]],
+    memory: bytes | None = None,
+    *,
+    blocks: bool = False,
+    packed: bool = False,
+) -> bytes:
+    """A .vmss: regions as (page in memory, page in the file, pages), processors with registers and CRs."""
+    inside = _tag("align_mask", (0,), struct.pack("<I", 0xFFFF)) + _tag(
+        "regionsCount", (), struct.pack("<I", len(regions))
+    )
+    for index, region in enumerate(regions):
+        for name, number in zip(("regionPPN", "regionPageNum", "regionSize"), region, strict=True):
+            inside += _tag(name, (index,), struct.pack("<I", number))
+    if memory is not None:
+        inside += _block("Memory", (0, 0), memory, packed)
+    cpu = _tag("cpu:numVCPUs", (), struct.pack("<I", len(cpus)))
+    for index, told in enumerate(cpus):
+        words = {name: struct.pack("<Q", value) for name, value in told.items()}
+        control = [words.pop(f"cr{number}", bytes(8)) for number in range(5)]
+        idt = words.pop("idt")
+        if blocks:
+            names = ("rax", "rcx", "rdx", "rbx", "rbp", "rsp", "rsi", "rdi", *_TO_R15[:-1])
+            cpu += _block("gpregs", (index,), b"".join(words.pop(name, bytes(8)) for name in names))
+            cpu += _block("CR64", (index,), b"".join(control) + bytes(32)) + _block("IDTR", (index,), b"\xff\x0f" + idt)
+        else:
+            cpu += b"".join(_tag("CR64", (index, number), value) for number, value in enumerate(control))
+            cpu += _tag("IDTR", (index, 1), idt[:4]) + _tag("IDTR", (index, 2), idt[4:])
+        cpu += b"".join(_tag("EFLAGS" if name == "efl" else name, (index,), value) for name, value in words.items())
+    first, second = cpu + bytes(2), inside + bytes(2)
+    at = 12 + 2 * 80
+    groups = b"".join(
+        name.ljust(64, b"\0") + struct.pack("<QQ", place, len(group))
+        for name, place, group in ((b"cpu", at, first), (b"memory", at + len(first), second))
+    )
+    return struct.pack("<III", 0xBED2BED2, 8, 2) + groups + first + second

@@ -55,6 +55,7 @@ LATE = {
     "__init__": "the public face: types are imported when somebody asks for them",
     "api": "the public face: a function imports what it needs",
     "sources/detect": "the registry of sources",
+    "unwind/registry": "the registry of architectures",
 }
 LATE_ROOMS = {"cli": "a command imports what it needs"}
 

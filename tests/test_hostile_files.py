@@ -17,6 +17,7 @@ from smalldump.checking import check
 from smalldump.checking.claims import file_layout
 from smalldump.intake import ByteSource
 from smalldump.report.text import render
+from smalldump.sources.small import SmallDump
 from smalldump.sources.triage_file import TriageFile
 from tests.hostile_files import HOSTILE_FILES
 
@@ -64,6 +65,6 @@ def test_hostile_files_take_no_more_than_four_times_the_file_and_50_megabytes(na
 def test_hostile_files_are_small_dumps_that_can_be_read(name: str) -> None:
     """What makes them costly must be reached: none is refused, and none is cut."""
     result = check(memoryview(HOSTILE_FILES[name]()))
-    assert result.dump is not None
+    assert isinstance(result.dump, SmallDump)
     assert not result.dump.file.cut
     assert not {finding.code for finding in result.findings} & {"file-cut", "section-out-of-range", "marker-missing"}

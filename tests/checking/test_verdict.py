@@ -57,9 +57,7 @@ def test_wrong_signature(data: bytes, words: str) -> None:
 
 
 @pytest.mark.parametrize(("dump", "offset"), [(DUMPS[0], 0xF98), (DUMPS[2], 0xF88)], ids=["64-bit", "32-bit"])
-@pytest.mark.parametrize(
-    ("kind", "words"), [(1, "complete memory dump"), (6, "kernel memory dump (bitmap)"), (99, "unknown kind")]
-)
+@pytest.mark.parametrize(("kind", "words"), [(3, "header only"), (7, "automatic memory dump"), (99, "unknown kind")])
 def test_wrong_dump_type_is_named(dump: Dump, offset: int, kind: int, words: str) -> None:
     result = check(memoryview(dump.patch("DUMP_HEADER.DumpType", kind).bytes))
     (finding,) = result.findings

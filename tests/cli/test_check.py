@@ -36,7 +36,7 @@ def test_a_batch(run: Run, dump: Path, folder: Path) -> None:
         f"{dump}: whole",
         f"{folder / 'a-2026.dmp'}: whole",
         f"{folder / 'b-2008.dmp'}: whole",
-        f"{folder / 'c-text.dmp'}: not a small memory dump",
+        f"{folder / 'c-text.dmp'}: not a memory dump",
     ]
     assert err == "smalldump: nowhere.dmp: no such file or folder\n"
 
@@ -56,7 +56,7 @@ def test_no_damage_upsets_it(run: Run, tmp_path: Path, kind: str) -> None:
     assert code in (0, 3, 4)
     assert err == ""
     state = out.partition("\n")[0].rpartition(": ")[2]
-    assert state == {0: "whole", 3: "not a small memory dump", 4: "damaged"}[code]
+    assert state == {0: "whole", 3: "not a memory dump", 4: "damaged"}[code]
 
 
 @pytest.mark.parametrize("kind", DAMAGES)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smalldump.errors import MemoryUnavailable
-from smalldump.memory import AddressSpace, BytesSpace, PageState, PagingKind, Translation, VirtualSpace
-from smalldump.memory.paging import MOST_READ
+from smalldump.memory import AddressSpace, BytesSpace
+from smalldump.memory.paging import MOST_READ, PageState, PagingKind, Translation, VirtualSpace
 from tests.synth.page_tables import MODES, PAGE, PageTables
 
 ALL = pytest.mark.parametrize("name", list(MODES))
@@ -134,6 +134,27 @@ def test_the_next_readable_byte_is_the_first_of_the_dict(
     here = (max(page, start) for page in sorted(machine.flat) if page + PAGE > start and machine.byte(page) is not None)
     expected = next((address for address in here if address < end), None)
     assert machine.space.next_readable(start, end) == expected
+
+
+@ALL
+@given(WISHES, st.integers(0, 63), st.integers(0, 63), st.integers(0, 0xFFF))
+def test_mappings_of_a_range_are_those_that_touch_it(
+    name: str, wishes: list[tuple[int, int, str]], first: int, last: int, offset: int
+) -> None:
+    machine = Machine(name, wishes)
+    start, end = machine.address(first) + offset, machine.address(last) + offset
+    everything = machine.space.mappings(0, machine.mode.end)
+    touching = [each for each in everything if start < end and each.end > start and each.start < end]
+    assert list(machine.space.mappings(start, end)) == touching
+
+
+def test_a_table_of_which_a_part_is_empty_is_looked_at_again() -> None:
+    tables = PageTables("X64")
+    tables.map(0x5000, 0x7000)
+    tables.fill(0x7000, b"here")
+    seen = space(tables)
+    assert seen.next_readable(0x6000, 0x9000) is None
+    assert seen.next_readable(0, 0x9000) == 0x5000
 
 
 @ALL

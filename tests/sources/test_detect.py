@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from smalldump.errors import NotADump, UnsupportedFormat
+from smalldump.layout.dump import DumpType
+from smalldump.sources.big import BigDump
 from smalldump.sources.detect import SOURCES, open_snapshot
 from smalldump.sources.small import SmallDump
 from tests.synth import Dump, x64_dump, x86_dump
@@ -22,9 +24,16 @@ def test_other_bytes_are_no_dump() -> None:
         open_snapshot(memoryview(b"hello, world" * 100), "a.dmp")
 
 
-def test_a_big_dump_is_told_apart() -> None:
-    dump = x64_dump().patch("DUMP_HEADER.DumpType", 6)
-    with pytest.raises(UnsupportedFormat, match="kernel memory dump \\(bitmap\\)"):
+@pytest.mark.parametrize("kind", [1, 2, 5, 6, 8, 9, 10])
+def test_a_big_dump_is_told_apart(kind: int) -> None:
+    dump = open_snapshot(memoryview(x64_dump().patch("DUMP_HEADER.DumpType", kind).bytes), "a.dmp")
+    assert isinstance(dump, BigDump)
+    assert dump.kind == DumpType(kind).words
+
+
+def test_a_dump_of_another_kind_is_named() -> None:
+    dump = x64_dump().patch("DUMP_HEADER.DumpType", 3)
+    with pytest.raises(UnsupportedFormat, match="header only"):
         open_snapshot(memoryview(dump.bytes), "a.dmp")
 
 

@@ -121,24 +121,32 @@ class PageTables:
         page = self.memory[at & ~0xFFF]
         return int.from_bytes(page[at % PAGE : at % PAGE + self.mode.entry], "little")
 
-    def map(self, virtual: int, physical: int, size: int = PAGE, *, tables_in_transition: bool = False) -> int:
-        """Map a page; returns the physical address of its entry."""
+    def map(
+        self, virtual: int, physical: int, size: int = PAGE, *, tables_in_transition: bool = False, pat: bool = True
+    ) -> int:
+        """Map a page, on x86 and x64 with the PAT flag or without; returns the physical address of its entry."""
         at = self.entry_address(virtual, self.mode.sizes[size], transition=tables_in_transition)
         if self.name == "ARM64":
             value = physical | (0b11 if size == PAGE else 0b01) | 1 << 10 | 1 << 54
         elif size == 0x400000:
             value = physical & 0xFFC00000 | (physical >> 32) << 13 | 0b11100011
         elif size > PAGE:
-            value = physical | 0b11100011 | 1 << 12  # PAT: not a bit of the address
+            value = physical | 0b11100011 | pat << 12  # not a bit of the address
         else:
-            value = physical | 0b01100011 | 1 << 7  # PAT, where larger pages have their size
+            value = physical | 0b01100011 | pat << 7  # where larger pages have their size
         no_execute = 1 << 63 if self.name in {"X64", "LA57"} else 0
         self.put(at, value | no_execute)
         return at
 
     def map_transition(self, virtual: int, physical: int) -> None:
-        """A page taken from its owner and still in memory: MMPTE_TRANSITION with Transition, not Prototype."""
-        self.put(self.entry_address(virtual), physical | 1 << 11 | 4 << 5)
+        """A page taken from its owner and still in memory: MMPTE_TRANSITION with Transition, not Prototype.
+
+        On x64 every other page has bit 45 set and SwizzleBit clear, the rest the reverse.
+        """
+        swizzled = 0
+        if self.name in {"X64", "LA57"}:
+            swizzled = 1 << 45 if physical & PAGE else 1 << 4
+        self.put(self.entry_address(virtual), physical | swizzled | 1 << 11 | 4 << 5)
 
     def map_prototype(self, virtual: int, transition: bool = False) -> None:
         """A shared page: MMPTE_PROTOTYPE; bit 11 means something else there."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smalldump.unwind.scan import CALL_SEEN, SLOT, Candidate, best_chain
+from smalldump.unwind.scan import CALL_SEEN, SLOT, Candidate, Left, best_chain
 
 LEAST = 0x30
 
 
-def slots(candidates: list[Candidate], **hints: int) -> list[int]:
-    return [candidate.slot for candidate in best_chain(candidates, 0x1000, LEAST, **hints)]
+def slots(candidates: list[Candidate], *, first: int | None = None, last: int | None = None) -> list[int]:
+    return [link.slot for link in best_chain(candidates, 0x1000, LEAST, first=first, last=last)]
 
 
 def at(*places: int) -> list[Candidate]:
@@ -54,6 +55,41 @@ def test_the_chain_ends_at_the_trap_frame() -> None:
     assert slots(at(0x1028, 0x1068), last=0x1088) == [0x1028, 0x1068]
 
 
+def test_a_proved_link_is_followed_whatever_it_leads_past() -> None:
+    stale = [Candidate(slot, 1, 0.9) for slot in range(0x1038, 0x1138, 0x30)]
+    chain = best_chain([*stale, Candidate(0x1208, 2, -1.0)], 0x1000, LEAST, first=0x1208, proved=True)
+    assert [(link.slot, link.exact) for link in chain] == [(0x1208, True)]
+    assert len(best_chain([*stale, Candidate(0x1208, 2, -1.0)], 0x1000, LEAST, first=0x1208)) > 1
+
+
+def test_registers_travel_along_exact_links() -> None:
+    def leave(place: Candidate, registers: Mapping[str, int]) -> Left:
+        return Left(registers.get("rbp"), {"rbp": registers.get("rbp", 0) + 0x40})
+
+    chain = best_chain(at(0x1028, 0x1068, 0x10A8), 0x1000, LEAST, first=0x1028, registers={"rbp": 0x1068}, leave=leave)
+    assert [(link.slot, dict(link.registers)) for link in chain] == [
+        (0x1028, {"rbp": 0x1068}),
+        (0x1068, {"rbp": 0x10A8}),
+        (0x10A8, {"rbp": 0x10E8}),
+    ]
+
+
+def test_a_chain_does_not_end_where_it_is_said_to_go_on() -> None:
+    def leave(place: Candidate, registers: Mapping[str, int]) -> Left:
+        return Left(0x1068 if place.slot == 0x1028 else None)
+
+    chain = best_chain([*at(0x1028), Candidate(0x1068, 2, -5.0)], 0x1000, LEAST, leave=leave)
+    assert [link.slot for link in chain] == [0x1028, 0x1068]
+
+
+def test_a_step_that_the_code_speaks_against_is_not_taken() -> None:
+    def toll(inner: Candidate, registers: Mapping[str, int], outer: int) -> float:
+        return 8.0 * (outer == 0x1068)
+
+    chain = best_chain(at(0x1028, 0x1068, 0x10A8), 0x1000, LEAST, first=0x1028, proved=True, toll=toll)
+    assert [link.slot for link in chain] == [0x1028, 0x10A8]
+
+
 @given(
     st.lists(
         st.tuples(st.integers(0, 200), st.sampled_from([None, 0x30, 0x60, 0x1000])), unique_by=lambda pair: pair[0]
@@ -67,4 +103,4 @@ def test_a_chain_ascends_and_keeps_its_distance(places: list[tuple[int, int | No
     chain = best_chain(candidates, 0x1000, LEAST)
     assert bool(chain) == bool(candidates)
     assert all(outer.slot - inner.slot >= LEAST for inner, outer in pairwise(chain))
-    assert set(chain) <= set(candidates)
+    assert {(link.slot, link.address) for link in chain} <= {(place.slot, place.address) for place in candidates}

@@ -1,4 +1,4 @@
-"""What a small memory dump, and this one, cannot show."""
+"""What a memory dump of its kind, and this one, cannot show."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _OBJECTS = {
 def limits_of(
     machine: Snapshot, hint: CulpritHint | None, parameters: Sequence[Parameter], stacks: Stacks
 ) -> tuple[str, ...]:
-    """What cannot be seen here, in sentences: first what holds for every small dump, then what is missing in this."""
+    """What cannot be seen here, in sentences: first what holds for every dump of its kind, then what is missing."""
     return (
-        *_OF_EVERY_SMALL_DUMP,
+        *(() if machine.has_pages else _OF_EVERY_SMALL_DUMP),
         *_missing_object(machine, hint, parameters),
         *_missing_stack(machine),
         *_scanned(stacks),

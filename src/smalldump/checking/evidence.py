@@ -10,11 +10,13 @@ from smalldump.layout.record import Record
 from smalldump.layout.triage import MARKER, DriverEntry32, DriverEntry64, TriageDump32, TriageDump64
 from smalldump.model.absent import Absent, present
 from smalldump.model.records import Finding, Severity
+from smalldump.sources.dump_file import DumpFile
 from smalldump.sources.promises import Promise
 from smalldump.sources.small import SmallDump
+from smalldump.sources.structured import StructuredSnapshot
 from smalldump.sources.triage_file import TriageFile
 
-__all__ = ["Evidence", "error", "info", "reserved_driver_slots", "warning"]
+__all__ = ["Evidence", "HeaderEvidence", "error", "info", "reserved_driver_slots", "warning"]
 
 
 def error(code: str, message: str, offset: int | None = None) -> Finding:
@@ -42,12 +44,26 @@ def reserved_driver_slots(file: TriageFile) -> int:
     return 0 if any(between) else (pool.offset - drivers.end) // entry.SIZE
 
 
-class Evidence:
+class HeaderEvidence:
+    """A kernel dump of any kind under examination: what its header tells, and where its fields lie."""
+
+    def __init__(self, dump: StructuredSnapshot, file: DumpFile) -> None:
+        self.dump: StructuredSnapshot = dump
+        self.file: DumpFile = file
+
+    def header_offset(self, name: str) -> int:
+        """File offset of a field of the dump header."""
+        return _field_offset(type(self.file.header), name)
+
+
+class Evidence(HeaderEvidence):
     """A small dump under examination; what several checks need is computed once."""
 
+    dump: SmallDump
+    file: TriageFile
+
     def __init__(self, dump: SmallDump) -> None:
-        self.dump = dump
-        self.file = dump.file
+        super().__init__(dump, dump.file)
 
     @property
     def triage(self) -> TriageDump64 | TriageDump32:
@@ -64,10 +80,6 @@ class Evidence:
     def size(self) -> int:
         """Bytes of the file."""
         return len(self.file.data)
-
-    def header_offset(self, name: str) -> int:
-        """File offset of a field of the dump header."""
-        return _field_offset(type(self.file.header), name)
 
     def triage_offset(self, name: str) -> int:
         """File offset of a field of the triage header."""

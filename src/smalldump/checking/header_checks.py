@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from smalldump.checking.evidence import Evidence, error, info, warning
+from smalldump.checking.evidence import Evidence, HeaderEvidence, error, info, warning
 from smalldump.layout.blobs import ChainEnd, DumpBlobHeader
 from smalldump.layout.dump import Attributes
 from smalldump.layout.structures import StructureOffsets
 from smalldump.model.absent import Absent
 from smalldump.model.records import Finding
 
-__all__ = ["HEADER_CHECKS", "WRITER_CHECKS"]
+__all__ = ["ANY_HEADER_CHECKS", "HEADER_CHECKS", "WRITER_CHECKS"]
 
 _WRITER_STATUS = {1: "the writer found no module list", 2: "the writer met a corrupt module list and stopped there"}
 _FIXED_SIZE = 0x40000  # Windows 8 and 8.1: SizeOfDump is padded to it, and RequiredDumpSpace is the file's size
@@ -25,7 +25,7 @@ def header_only(evidence: Evidence) -> Iterator[Finding]:
         yield error("header-only", f"{found} at {evidence.size:#x}", evidence.size)
 
 
-def bug_check_missing(evidence: Evidence) -> Iterator[Finding]:
+def bug_check_missing(evidence: HeaderEvidence) -> Iterator[Finding]:
     """The bug check code was never written."""
     if isinstance(evidence.file.fact("bug_check_code"), Absent):
         yield error("bug-check-missing", "the header holds no bug check code", evidence.header_offset("bug_check_code"))
@@ -38,7 +38,7 @@ def dump_type_missing(evidence: Evidence) -> Iterator[Finding]:
         yield warning("dump-type-missing", message, evidence.header_offset("dump_type"))
 
 
-def unsupported_machine(evidence: Evidence) -> Iterator[Finding]:
+def unsupported_machine(evidence: HeaderEvidence) -> Iterator[Finding]:
     """An architecture of which only the header's facts can be told."""
     machine = evidence.dump.machine
     if not machine.supported:
@@ -46,7 +46,7 @@ def unsupported_machine(evidence: Evidence) -> Iterator[Finding]:
         yield warning("unsupported-machine", message, evidence.header_offset("machine_image_type"))
 
 
-def undescribed_build(evidence: Evidence) -> Iterator[Finding]:
+def undescribed_build(evidence: HeaderEvidence) -> Iterator[Finding]:
     """A build whose kernel structures nobody has described: names the facts that stay absent for that reason."""
     machine, build = evidence.dump.machine, evidence.dump.system.build
     if not machine.supported:
@@ -60,7 +60,7 @@ def undescribed_build(evidence: Evidence) -> Iterator[Finding]:
         yield info("undescribed-build", message, offset)
 
 
-def _unsupported_facts(evidence: Evidence) -> Iterator[str]:
+def _unsupported_facts(evidence: HeaderEvidence) -> Iterator[str]:
     dump = evidence.dump
     for name, record in (("thread", dump.thread), ("process", dump.process), ("processor", dump.processor)):
         facts = {} if isinstance(record, Absent) else record._asdict()
@@ -71,21 +71,22 @@ def _unsupported_facts(evidence: Evidence) -> Iterator[str]:
             yield f"of the {name} {', '.join(missing)}"
 
 
-def physical_memory_corrupt(evidence: Evidence) -> Iterator[Finding]:
+def physical_memory_corrupt(evidence: HeaderEvidence) -> Iterator[Finding]:
     """The header's physical memory block claims more runs than it has room for, or none."""
-    if evidence.dump.dump.physical_memory is Absent.CORRUPT:
+    facts = evidence.dump.dump
+    if not isinstance(facts, Absent) and facts.physical_memory is Absent.CORRUPT:
         message = "the physical memory block is damaged: its number of runs is impossible"
         yield warning("physical-memory-corrupt", message, evidence.header_offset("physical_memory_block"))
 
 
-def context_corrupt(evidence: Evidence) -> Iterator[Finding]:
+def context_corrupt(evidence: HeaderEvidence) -> Iterator[Finding]:
     """The header's CONTEXT is none of this machine: the registers are lost."""
     if evidence.dump.contexts.header is Absent.CORRUPT:
         message = f"the header's context is no {evidence.dump.machine.name} CONTEXT with a program counter"
         yield error("context-corrupt", message, evidence.header_offset("context_record"))
 
 
-def writer_status(evidence: Evidence) -> Iterator[Finding]:
+def writer_status(evidence: HeaderEvidence) -> Iterator[Finding]:
     """The writer (dbgeng) met trouble in the machine's memory; the file itself may be whole."""
     status = evidence.file.fact("writer_status")
     if status and not isinstance(status, Absent):
@@ -93,7 +94,7 @@ def writer_status(evidence: Evidence) -> Iterator[Finding]:
         yield warning("writer-status", message, evidence.header_offset("writer_status"))
 
 
-def secondary_data_state(evidence: Evidence) -> Iterator[Finding]:
+def secondary_data_state(evidence: HeaderEvidence) -> Iterator[Finding]:
     """The kernel noted an NTSTATUS other than success for writing the secondary data."""
     state = evidence.file.fact("secondary_data_state")
     if state and not isinstance(state, Absent):
@@ -101,14 +102,14 @@ def secondary_data_state(evidence: Evidence) -> Iterator[Finding]:
         yield info("secondary-data-state", message, evidence.header_offset("secondary_data_state"))
 
 
-def insufficient_dump_file_size(evidence: Evidence) -> Iterator[Finding]:
+def insufficient_dump_file_size(evidence: HeaderEvidence) -> Iterator[Finding]:
     """The kernel had less room in the page file than it wanted."""
     if _has_attribute(evidence, Attributes.INSUFFICIENT_DUMPFILE_SIZE):
         message = "the writer had too little room (InsufficientDumpfileSize): memory or secondary data may be missing"
         yield warning("insufficient-dump-file-size", message, evidence.header_offset("attributes"))
 
 
-def _has_attribute(evidence: Evidence, attribute: Attributes) -> bool:
+def _has_attribute(evidence: HeaderEvidence, attribute: Attributes) -> bool:
     attributes = evidence.file.fact("attributes")
     return not isinstance(attributes, Absent) and attributes & attribute != 0
 
@@ -131,6 +132,16 @@ def shorter_than_required(evidence: Evidence) -> Iterator[Finding]:
     yield finding("shorter-than-required", message, evidence.size)
 
 
+ANY_HEADER_CHECKS = (
+    bug_check_missing,
+    unsupported_machine,
+    undescribed_build,
+    context_corrupt,
+    writer_status,
+    secondary_data_state,
+    insufficient_dump_file_size,
+)
+"""Checks of the header that every kind of dump begins with."""
 HEADER_CHECKS = (
     header_only,
     bug_check_missing,
@@ -143,6 +154,6 @@ HEADER_CHECKS = (
     secondary_data_state,
     insufficient_dump_file_size,
 )
-"""Checks that need the dump header alone."""
+"""Checks of a small dump that need the dump header alone."""
 WRITER_CHECKS = (shorter_than_required,)
 """Checks of header facts against the rest of the file."""

@@ -1,4 +1,4 @@
-"""Whether a file is a whole small dump, a damaged one, or none: what `check` says."""
+"""Whether a file is a whole dump, a damaged one, or none: what `check` says."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from typing import NamedTuple
 from smalldump.checking.content import data_start
 from smalldump.checking.evidence import error
 from smalldump.checking.findings import findings
+from smalldump.checking.kernel_checks import kernel_findings, trouble_words
 from smalldump.errors import FormatError, NotADump, UnsupportedFormat
+from smalldump.model import Snapshot
 from smalldump.model.absent import Absent
 from smalldump.model.records import Finding, Severity
+from smalldump.sources.big import BigDump
+from smalldump.sources.detect import open_snapshot
+from smalldump.sources.kernel_snapshot import KernelSnapshot
 from smalldump.sources.small import SmallDump
 
 __all__ = ["CheckResult", "FileState", "check", "readable", "state"]
@@ -21,11 +26,11 @@ class FileState(Enum):
     """What a file is."""
 
     WHOLE = "whole"
-    """A small dump of which nothing is lost; there may be warnings."""
+    """A dump of which nothing is lost; there may be warnings."""
     DAMAGED = "damaged"
-    """A small dump of which something is lost; the rest can be read."""
+    """A dump of which something is lost; the rest can be read."""
     NOT_A_DUMP = "not_a_dump"
-    """No small dump: empty, zeros, another kind of file, or another kind of memory dump."""
+    """No dump that can be read: empty, zeros, another kind of file, or another kind of memory dump."""
 
 
 _REFUSALS = ("empty-file", "all-zero", "wrong-signature", "wrong-dump-type")
@@ -47,7 +52,7 @@ class CheckResult(NamedTuple):
     state: FileState
     findings: tuple[Finding, ...]
     readable: tuple[str, ...] = ()
-    dump: SmallDump | None = None
+    dump: Snapshot | None = None
 
 
 def state(found: Iterable[Finding]) -> FileState:
@@ -66,37 +71,38 @@ def check(data: memoryview, name: str = "") -> CheckResult:
         name: What to call it.
     """
     try:
-        dump = SmallDump(data, name)
+        dump = open_snapshot(data, name)
     except FormatError as refusal:
         why = _refusal(data, refusal)
         return CheckResult(name, len(data), state([why]), (why,))
-    found = findings(dump)
+    found = _findings(dump)
     return CheckResult(name, len(data), state(found), found, tuple(readable(dump)), dump)
+
+
+def _findings(dump: Snapshot) -> tuple[Finding, ...]:
+    if isinstance(dump, SmallDump):
+        return findings(dump)
+    return kernel_findings(dump) if isinstance(dump, KernelSnapshot) else ()
 
 
 def _refusal(data: memoryview, reason: FormatError) -> Finding:
     if not data:
         return error("empty-file", "the file is empty", 0)
     if isinstance(reason, UnsupportedFormat):
-        return error("wrong-dump-type", _words(reason), reason.offset)
+        return error("wrong-dump-type", trouble_words(reason), reason.offset)
     if not isinstance(reason, NotADump):
-        return error("header-cut", _words(reason), len(data))
+        return error("header-cut", trouble_words(reason), len(data))
     begin = data_start(data, 0, len(data))
     if begin == len(data):
         return error("all-zero", f"all {len(data):,} bytes of the file are zero", 0)
     found = f"; the first byte that is not zero is at {begin:#x}" if begin >= 8 else ""
-    return error("wrong-signature", f"{_words(reason)}{found}", 0)
+    return error("wrong-signature", f"{trouble_words(reason)}{found}", 0)
 
 
-def _words(reason: FormatError) -> str:
-    # Without the place, which the finding has in a field of its own.
-    details = [f"{word} {text}" for word, text in (("expected", reason.expected), ("found", reason.found)) if text]
-    return f"{reason.what}: {', '.join(details)}" if details else reason.what
-
-
-def readable(dump: SmallDump) -> Iterator[str]:
+def readable(dump: Snapshot) -> Iterator[str]:
     """What can be read of a dump, however damaged, in words."""
-    if not isinstance(dump.file.fact("bug_check_code"), Absent):
+    unwritten = isinstance(dump, SmallDump | BigDump) and isinstance(dump.file.fact("bug_check_code"), Absent)
+    if not unwritten and not isinstance(dump.bug_check, Absent):
         yield "bug check"
     for name, fact in (
         ("registers", dump.contexts.crash),

@@ -24,7 +24,7 @@ __all__ = ["Check", "check"]
 _STATES = {
     FileState.WHOLE: ("whole", "green"),
     FileState.DAMAGED: ("damaged", "yellow"),
-    FileState.NOT_A_DUMP: ("not a small memory dump", "red"),
+    FileState.NOT_A_DUMP: ("not a memory dump", "red"),
 }
 
 
@@ -65,7 +65,7 @@ def check(paths: tuple[str, ...], verbose: bool, fail_on: str | None) -> int:
     """Say whether files are whole dumps; what is damaged, and what can still be read.
 
     PATH is a dump, a folder of dumps, an archive of them, or - for standard input. Each gets a line with its state
-    (whole, damaged, not a small memory dump) and a line for each finding, with its stable name and its place.
+    (whole, damaged, not a memory dump) and a line for each finding, with its stable name and its place.
 
     The exit code is 0 if all are whole, 4 if one is damaged, 3 if one is no dump or cannot be read.
     """

@@ -27,6 +27,7 @@ class StructureSupport:
 
 
 _TRUTH = "tests/truth/test_engine.py"
+_WHOLE = "tests/truth/test_whole_machines.py"
 _PHYSICAL = "tests/sources/test_physical.py"
 _PDBS = "tests/symbols/test_pdbs.py"
 
@@ -137,6 +138,20 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         ("UnloadedDriver64", "UnloadedDriver32"),
         "59 real dumps, engine-written dumps",
         f"{_TRUTH}::test_unloaded_modules",
+    ),
+    StructureSupport(
+        "KLDR_DATA_TABLE_ENTRY in memory",
+        "x86, x64, ARM64",
+        ("KldrDataTableEntry64", "KldrDataTableEntry32"),
+        "engine-written dumps of synthetic machines; ARM64: as x64, no dump seen",
+        f"{_WHOLE}::test_modules",
+    ),
+    StructureSupport(
+        "UNLOADED_DRIVERS in memory",
+        "x86, x64, ARM64",
+        ("UnloadedDrivers64", "UnloadedDrivers32"),
+        "engine-written dumps of synthetic machines; ARM64: as x64, no dump seen",
+        f"{_WHOLE}::test_unloaded_modules",
     ),
     StructureSupport(
         "TRIAGE_DATA_BLOCK",
@@ -290,6 +305,20 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         ),
         "published headers of QEMU and VirtualBox, synthetic cores; no core of a real machine seen",
         f"{_PHYSICAL}::test_elf_processors",
+    ),
+    StructureSupport(
+        "kdump-compressed files",
+        "x86, x64, ARM64",
+        ("DiskDumpHeader32", "DiskDumpHeader64", "KdumpSubHeader32", "KdumpSubHeader64", "PageDescriptor"),
+        "published headers of QEMU; no real file seen; zlib only: lzo, snappy and zstd are not unpacked",
+        f"{_PHYSICAL}::test_kdump",
+    ),
+    StructureSupport(
+        "VMware's .vmem with .vmss or .vmsn",
+        "x86, x64",
+        ("VmwareHeader", "VmwareGroup", "VmwareBlock"),
+        "public readers; no real file seen; compressed memory, segments and FS and GS bases are not read",
+        f"{_PHYSICAL}::test_vmware",
     ),
 )
 """Structures in the order of the file."""

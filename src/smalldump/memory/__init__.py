@@ -1,9 +1,8 @@
-"""Bytes at addresses."""
+"""Bytes at addresses. `memory.paging`, which small dumps do not need, is imported by those who do."""
 
 from __future__ import annotations
 
-from smalldump.memory.files import FileSpace, MappedFile, OpenedFile
-from smalldump.memory.paging import Mapping, PageState, PagingKind, Translation, VirtualSpace
+from smalldump.memory.files import FileSpace, MappedFile, OpenedFile, opened_file
 from smalldump.memory.physical import PAGE, BitmapSpace, PageBitmap, PhysicalSpace, Run, RunSpace
 from smalldump.memory.ranges import RangeMap
 from smalldump.memory.spaces import AddressSpace, BytesSpace, Overlay, Segment
@@ -15,17 +14,13 @@ __all__ = [
     "BytesSpace",
     "FileSpace",
     "MappedFile",
-    "Mapping",
     "OpenedFile",
     "Overlay",
     "PageBitmap",
-    "PageState",
-    "PagingKind",
     "PhysicalSpace",
     "RangeMap",
     "Run",
     "RunSpace",
     "Segment",
-    "Translation",
-    "VirtualSpace",
+    "opened_file",
 ]

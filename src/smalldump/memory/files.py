@@ -11,16 +11,18 @@ import errno
 import os
 from abc import abstractmethod
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Lock
 
 from smalldump.errors import SourceUnreadable
 from smalldump.memory.spaces import AddressSpace
 
-__all__ = ["FileSpace", "MappedFile", "OpenedFile"]
+__all__ = ["FileSpace", "MappedFile", "OpenedFile", "opened_file"]
 
 _PREAD = getattr(os, "pread", None)
 _SEEK_DATA, _SEEK_HOLE = getattr(os, "SEEK_DATA", None), getattr(os, "SEEK_HOLE", None)
 _LARGEST_READ = 1 << 30
+_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 class FileSpace(AddressSpace):
@@ -119,3 +121,20 @@ class OpenedFile(FileSpace):
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
+
+
+def opened_file(path: Path) -> OpenedFile:
+    """Open a file to be read piece by piece.
+
+    Raises:
+        SourceUnreadable: It is missing, refused, or has no size.
+    """
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except (OSError, ValueError) as error:
+        raise SourceUnreadable(str(path), getattr(error, "strerror", None) or str(error)) from error
+    try:
+        return OpenedFile(descriptor, os.lseek(descriptor, 0, os.SEEK_END), str(path))
+    except OSError as error:
+        os.close(descriptor)
+        raise SourceUnreadable(str(path), error.strerror or str(error)) from error

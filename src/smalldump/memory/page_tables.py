@@ -72,13 +72,9 @@ class Level(NamedTuple):
         if entry & _PROTOTYPE:
             return PageState.PROTOTYPE
         if entry & _TRANSITION and self.pageable:
-            # A table can be in transition too.
+            # A table can be in transition too; bit 7 is a part of the protection then (volatility3, pull request 518).
             return None if self.table != _NEVER else PageState.TRANSITION
         return PageState.PAGED_OUT
-
-    def page_address(self, entry: int) -> int:
-        """The physical address of the page that `entry` maps."""
-        return entry & self.frame | (entry & self.high) << 19
 
 
 class Scheme(NamedTuple):
@@ -88,6 +84,7 @@ class Scheme(NamedTuple):
         width: Bytes per entry.
         root: Mask of the root's physical address, in CR3 or TTBR.
         frame: Mask of a table's physical address, in an entry.
+        transition: Mask of the physical address of what is in transition.
         bits: Of an address.
         signed: Whether addresses go on to 64 bits with copies of their topmost bit.
         levels: From the root on.
@@ -96,6 +93,7 @@ class Scheme(NamedTuple):
     width: int
     root: int
     frame: int
+    transition: int
     bits: int
     signed: bool
     levels: tuple[Level, ...]
@@ -107,13 +105,28 @@ class Scheme(NamedTuple):
         half, end = 1 << self.bits - 1, 1 << 64
         return (0, half, 0), (end - half, end, end - 2 * half)
 
+    def table_address(self, entry: int) -> int:
+        """The physical address of the table that `entry` leads to."""
+        return entry & (self.frame if entry & _VALID else self.transition)
+
+    def page_address(self, level: Level, entry: int) -> int:
+        """The physical address of the page that `entry` maps."""
+        if entry & _VALID:
+            return entry & level.frame | (entry & level.high) << 19
+        return entry & self.transition
+
     def usable(self, address: int) -> bool:
         """Whether the processor takes `address` at all: canonical, or no longer than 32 bits."""
-        return any(start <= address < end for start, end, _ in self.halves())
+        if not self.signed:
+            return address >> self.bits == 0
+        return address >> self.bits - 1 in (0, (1 << 65 - self.bits) - 1)
 
 
 _FRAME_64 = 0x000FFFFFFFFFF000
 _FRAME_ARM64 = 0x0000FFFFFFFFF000
+# Against L1TF, Windows sets bit 45 in entries that are not valid, if their SwizzleBit is clear: seen in pages in
+# transition on 64-bit machines (volatility3, pull request 475). The price: no page beyond 32 TiB is in transition.
+_TRANSITION_64 = 0x00001FFFFFFFF000
 
 
 def _upper(shift: int) -> Level:
@@ -153,6 +166,7 @@ _SCHEMES = {
         width=4,
         root=0xFFFFF000,
         frame=0xFFFFF000,
+        transition=0xFFFFF000,
         bits=32,
         signed=False,
         levels=(
@@ -164,17 +178,29 @@ _SCHEMES = {
         width=8,
         root=0xFFFFFFE0,
         frame=_FRAME_64,
+        transition=_TRANSITION_64,
         bits=32,
         signed=False,
         levels=(_upper(30)._replace(mask=3, pageable=False), _large(21), _PTE),
     ),
-    PagingKind.X64: Scheme(width=8, root=_FRAME_64, frame=_FRAME_64, bits=48, signed=True, levels=_X64),
-    PagingKind.LA57: Scheme(width=8, root=_FRAME_64, frame=_FRAME_64, bits=57, signed=True, levels=(_upper(48), *_X64)),
+    PagingKind.X64: Scheme(
+        width=8, root=_FRAME_64, frame=_FRAME_64, transition=_TRANSITION_64, bits=48, signed=True, levels=_X64
+    ),
+    PagingKind.LA57: Scheme(
+        width=8,
+        root=_FRAME_64,
+        frame=_FRAME_64,
+        transition=_TRANSITION_64,
+        bits=57,
+        signed=True,
+        levels=(_upper(48), *_X64),
+    ),
     # One root for both halves, as Windows' debuggers take it: TTBR1's table serves the upper half of the indices.
     PagingKind.ARM64: Scheme(
         width=8,
         root=_FRAME_ARM64,
         frame=_FRAME_ARM64,
+        transition=_FRAME_ARM64,
         bits=48,
         signed=True,
         levels=(

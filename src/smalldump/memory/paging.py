@@ -155,8 +155,9 @@ class VirtualSpace(AddressSpace):
                 return Mapping(address & -size, size, PageState.NO_TABLE)
             state = level.state(entry)
             if state is not None:
-                return Mapping(address & -size, size, state, _page(level, state, entry), entry, at)
-            table, depth = entry & scheme.frame, depth + 1
+                physical = scheme.page_address(level, entry) if state.resident else 0
+                return Mapping(address & -size, size, state, physical, entry, at)
+            table, depth = scheme.table_address(entry), depth + 1
             if depth == len(scheme.levels) - 1:
                 self._remember_table(address, table)
 
@@ -210,10 +211,10 @@ class VirtualSpace(AddressSpace):
         level, (address, value, at) = self._scheme.levels[depth], entry
         state, size = level.state(value), 1 << level.shift
         if state is None:
-            table = value & self._scheme.frame
+            table = self._scheme.table_address(value)
             yield from self._mapped(table, depth + 1, address, max(start, address), min(end, address + size))
         elif state.resident:
-            physical = level.page_address(value)
+            physical = self._scheme.page_address(level, value)
             if self._physical.next_readable(physical, physical + size) is not None:
                 yield Mapping(address, size, state, physical, value, at)
 
@@ -235,7 +236,3 @@ class VirtualSpace(AddressSpace):
         if not state.resident:
             return state.value
         return f"its page at physical address {self.translate(address) & ~0xFFF:#x} is not in the dump"
-
-
-def _page(level: Level, state: PageState, entry: int) -> int:
-    return level.page_address(entry) if state.resident else 0

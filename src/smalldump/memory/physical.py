@@ -37,9 +37,9 @@ class PhysicalSpace(AddressSpace):
         """The same without parts that are known to be zeros, since the file has holes there."""
         return self.ranges()
 
-    @abstractmethod
-    def offset_of(self, address: int) -> int | None:
-        """File offset of the byte at `address`, or None if it is not there."""
+    def offset_of(self, address: int) -> int | None:  # noqa: ARG002
+        """File offset of the byte at `address`, or None if it is not there, or only in packed form."""
+        return None
 
 
 class Run(NamedTuple):

@@ -41,6 +41,10 @@ class Snapshot:
     """
 
     name: str = ""
+    kind: str = ""
+    """What it was read from, in words: `complete memory dump`; empty where nothing was read."""
+    has_pages: bool = False
+    """Whether its memory is that of the whole kernel, by pages, rather than what somebody chose."""
 
     @cached_property
     def machine(self) -> Machine:

@@ -14,7 +14,7 @@ from smalldump.report.extra_sections import extra_sections
 from smalldump.report.machine_sections import machine_sections
 from smalldump.report.report import SCHEMA, Report
 from smalldump.report.stop_sections import stop_sections
-from smalldump.report.values import JsonObject, fact
+from smalldump.report.values import JsonObject, absent, fact
 from smalldump.report.verdict_section import verdict_section
 from smalldump.unwind import NO_CODE, CodeLookup
 from smalldump.version import __version__
@@ -47,7 +47,8 @@ def build_report(
     known = [(blob.guid, value) for blob, value in zip(machine.blobs, decoded, strict=True) if value]
     by_guid = dict(reversed(known))  # of several blobs of one tag the first counts
     writer = machine.dump if isinstance(machine.dump, Absent) else machine.dump.writer
-    kind = {"format": "small", "bits": machine.machine.bits, "writer": fact(writer)}
+    form = "big" if machine.has_pages else "small"
+    kind: JsonObject = {"format": form, "kind": machine.kind, "bits": machine.machine.bits, "writer": fact(writer)}
     return Report(
         _head(checked, data, kind)
         | stop_sections(machine, analysis)
@@ -68,7 +69,7 @@ def _head(checked: CheckResult, data: memoryview, kind: JsonObject) -> JsonObjec
     file = {
         "name": checked.name,
         "size": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
+        "sha256": absent(Absent.NOT_CAPTURED) if kind.get("format") == "big" else hashlib.sha256(data).hexdigest(),
         "state": checked.state.value,
     }
     return {

@@ -17,7 +17,7 @@ __all__ = ["culprit_words", "first_screen", "frame_place", "headline"]
 
 _WRITERS = {"kernel": "written by the kernel", "dbgeng": "written by dbgeng"}
 _WIDEST, _INDENT = 100, 12
-_STATES = {"whole": "whole", "damaged": "damaged", "not_a_dump": "not a small memory dump"}
+_STATES = {"whole": "whole", "damaged": "damaged", "not_a_dump": "not a memory dump"}
 
 
 def first_screen(report: Document, width: int) -> list[str]:
@@ -40,8 +40,8 @@ def headline(report: Document) -> str:
     """File, kind, writer, size and state in one line."""
     file: JsonObject = report["file"] or {}
     parts = []
-    if file.get("format") == "small":
-        parts.append(f"small memory dump, {text(report['system.machine'])}")
+    if file.get("kind"):
+        parts.append(f"{text(file['kind'])}, {text(report['system.machine'])}")
     writer = _WRITERS.get(str(file.get("writer")))
     if writer:
         parts.append(writer)

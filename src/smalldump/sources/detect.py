@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from smalldump.layout.dump import SIGNATURE_32, SIGNATURE_64
+from smalldump.layout.dump import SIGNATURE_32, SIGNATURE_64, DumpHeader32, DumpHeader64, DumpType
 from smalldump.model import Snapshot
 from smalldump.sources.small import SmallDump
 
@@ -12,8 +12,31 @@ __all__ = ["SOURCES", "open_snapshot"]
 
 Opener = Callable[[memoryview, str, Callable[[], None]], Snapshot]
 
-SOURCES: tuple[tuple[bytes, Opener], ...] = ((SIGNATURE_64, SmallDump), (SIGNATURE_32, SmallDump))
-"""First bytes and the source that reads such files."""
+
+def _kernel_dump(data: memoryview, name: str, release: Callable[[], None]) -> Snapshot:
+    header = DumpHeader64 if data[:8] == SIGNATURE_64 else DumpHeader32
+    kind = int.from_bytes(data[header.dump_type.offset : header.dump_type.end], "little")
+    if kind not in _BY_PAGES:
+        return SmallDump(data, name, release)
+    from smalldump.sources.big import BigDump
+
+    return BigDump(data, name, release)
+
+
+_BY_PAGES = frozenset(
+    {
+        DumpType.FULL,
+        DumpType.SUMMARY,
+        DumpType.BITMAP_FULL,
+        DumpType.BITMAP_KERNEL,
+        DumpType.RDMP_KERNEL,
+        DumpType.RDMP_KERNEL_AND_USER,
+        DumpType.RDMP_FULL,
+    }
+)
+
+SOURCES: tuple[tuple[bytes, Opener], ...] = ((SIGNATURE_64, _kernel_dump), (SIGNATURE_32, _kernel_dump))
+"""First bytes and who opens such files."""
 
 
 def open_snapshot(data: memoryview, name: str, release: Callable[[], None] = lambda: None) -> Snapshot:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from smalldump.errors import SourceUnreadable
+from smalldump.errors import FormatError, SourceUnreadable
 from smalldump.memory import AddressSpace
 from smalldump.model import (
     Absent,
@@ -46,6 +46,8 @@ class Kernel(NamedTuple):
         memory: By virtual address.
         block: The valid bytes of its debugger data block, decoded, in the form that small dumps have.
         block_address: Where that lies.
+        kind: What the memory was read from, in words: `complete memory dump`.
+        troubles: What is wrong with how the file holds the memory.
         place: Tells the file offset of a virtual address; 0 where there is none.
         module_list: Address of PsLoadedModuleList, where the block does not tell it.
     """
@@ -56,10 +58,14 @@ class Kernel(NamedTuple):
     block: memoryview | Absent = Absent.NOT_CAPTURED
     block_address: int | Absent = Absent.NOT_CAPTURED
     module_list: int | Absent = Absent.NOT_CAPTURED
+    kind: str = ""
+    troubles: tuple[FormatError, ...] = ()
 
 
 class KernelSnapshot(StructuredSnapshot):
     """A machine whose kernel memory can be read. A source tells `system` and what it knows of the bug check."""
+
+    has_pages = True
 
     def __init__(self, kernel: Kernel, name: str = "", release: Callable[[], None] = lambda: None) -> None:
         """Take a kernel; everything is read when it is asked for.
@@ -70,6 +76,7 @@ class KernelSnapshot(StructuredSnapshot):
         """
         self.name, self._release = name, release
         self._kernel: Kernel | None = kernel
+        self.kind, self.troubles = kernel.kind, kernel.troubles
 
     @property
     def kernel(self) -> Kernel:

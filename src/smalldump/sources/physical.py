@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
-from smalldump.errors import NotADump, SmallDumpError, SourceUnreadable
+from smalldump.errors import NotADump, SmallDumpError
 from smalldump.escape import shown_bytes
 from smalldump.layout.dump import SIGNATURE_32, SIGNATURE_64
 from smalldump.layout.elf import ELF_SIGNATURE
+from smalldump.layout.kdump import FLAT_SIGNATURE, KDUMP_SIGNATURE
 from smalldump.layout.lime import LIME_SIGNATURE
-from smalldump.memory import PAGE, FileSpace, MappedFile, OpenedFile, Run, RunSpace
+from smalldump.layout.vmware import VMWARE_SIGNATURES
+from smalldump.memory import PAGE, FileSpace, MappedFile, Run, RunSpace, opened_file
 from smalldump.sources.dump_pages import open_dump
 from smalldump.sources.elf_core import open_elf
+from smalldump.sources.kdump import open_flat, open_kdump
 from smalldump.sources.lime_image import open_lime
 from smalldump.sources.physical_memory import PhysicalMemory
+from smalldump.sources.vmware import MEMORY_SUFFIX, open_memory, open_state
 
 __all__ = ["CONTAINERS", "open_physical"]
 
@@ -24,48 +27,55 @@ CONTAINERS: tuple[tuple[bytes, Callable[[FileSpace], PhysicalMemory]], ...] = (
     (SIGNATURE_32, open_dump),
     (ELF_SIGNATURE, open_elf),
     (LIME_SIGNATURE, open_lime),
+    (KDUMP_SIGNATURE, open_kdump),
+    (FLAT_SIGNATURE, open_flat),
 )
 """First bytes and who reads such files."""
 
 _SMALLEST_RAW = 1 << 20
 
 
-def open_physical(source: Path | memoryview | bytes) -> PhysicalMemory:
+def open_physical(source: Path | memoryview | bytes, *, beside: Path | None = None) -> PhysicalMemory:
     """The physical memory in a file, by its signature; a file of whole pages without one is a raw image.
 
     Nothing of the memory is read: opening takes as long for 64 GB as for 1 GB.
 
     Args:
         source: A file, which is then read piece by piece; or its bytes, perhaps mapped.
+        beside: Where the bytes come from: VMware's memory lies in two files, side by side.
 
     Raises:
         FormatError: It is no container of physical memory, or one that yields no memory.
         SourceUnreadable: The file cannot be read.
     """
     if not isinstance(source, Path):
-        return _recognised(MappedFile(source))
-    file = _opened(source)
+        return _recognised(MappedFile(source), beside)
+    file = opened_file(source)
     try:
-        return _recognised(file)._replace(release=file.close)
+        found = _recognised(file, source)
     except SmallDumpError:
         file.close()
         raise
+    return found._replace(release=_both(file.close, found.release))
 
 
-def _opened(path: Path) -> OpenedFile:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
-    except (OSError, ValueError) as error:
-        raise SourceUnreadable(str(path), getattr(error, "strerror", None) or str(error)) from error
-    size = os.lseek(descriptor, 0, os.SEEK_END)
-    return OpenedFile(descriptor, size, str(path))
+def _both(first: Callable[[], None], second: Callable[[], None]) -> Callable[[], None]:
+    def release() -> None:
+        first()
+        second()
+
+    return release
 
 
-def _recognised(file: FileSpace) -> PhysicalMemory:
-    start = file.read_some(0, 8)
+def _recognised(file: FileSpace, path: Path | None) -> PhysicalMemory:
+    start = file.read_some(0, 16)
     for signature, opener in CONTAINERS:
         if start.startswith(signature):
             return opener(file)
+    if start.startswith(VMWARE_SIGNATURES):
+        return open_state(file, path)
+    if path is not None and path.suffix.lower() == MEMORY_SUFFIX:
+        return open_memory(file, path)
     return _raw(file, start)
 
 
@@ -74,7 +84,7 @@ def _raw(file: FileSpace, start: bytes) -> PhysicalMemory:
         raise NotADump(
             "no container of physical memory",
             offset=0,
-            expected="PAGEDU64, PAGEDUMP, ELF, EMiL, or 1 MiB and more in whole pages",
-            found=f"{shown_bytes(start)}, {file.size:#x} bytes",
+            expected="PAGEDU64, PAGEDUMP, ELF, EMiL, KDUMP, or 1 MiB and more in whole pages",
+            found=f"{shown_bytes(start[:8])}, {file.size:#x} bytes",
         )
     return PhysicalMemory("raw memory image", RunSpace(file, [Run(0, file.size, 0)], file.size))

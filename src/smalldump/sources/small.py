@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 
 from smalldump.errors import SourceUnreadable
+from smalldump.layout.dump import DumpType
 from smalldump.layout.triage import MiTriageStorage32, MiTriageStorage64
 from smalldump.memory import Overlay
 from smalldump.model import (
@@ -50,6 +51,8 @@ __all__ = ["SmallDump"]
 
 class SmallDump(StructuredSnapshot):
     """A small memory dump."""
+
+    kind = DumpType.TRIAGE.words
 
     def __init__(self, data: memoryview, name: str = "", release: Callable[[], None] = lambda: None) -> None:
         """Look at the signature and the headers; everything else is read when it is asked for.

@@ -8,11 +8,15 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
 from smalldump.symbols.wanted import Wanted
 
 __all__ = ["Draft", "draft", "keep_copy", "place_in"]
+
+_folders = Lock()
+"""Held while folders are made or cleared away, so that no thread takes another one's."""
 
 
 def place_in(folder: Path, wanted: Wanted) -> Path | None:
@@ -61,22 +65,22 @@ def draft(place: Path) -> Iterator[Draft]:
         with file:
             yield Draft(file, path, place)
     finally:
-        with suppress(OSError):
-            path.unlink()
-        for folder in made:
-            with suppress(OSError):
+        with _folders, suppress(OSError):
+            path.unlink(missing_ok=True)
+            for folder in made:
                 folder.rmdir()  # refuses where there is something in it
 
 
 def _opened(path: Path) -> tuple[list[Path], BinaryIO]:
-    """A new file, and the folders that had to be made for it. Another thread may just clear such folders away."""
+    """A new file, and the folders that had to be made for it. Another process may just clear such folders away."""
     made = list[Path]()
-    for _ in range(8):
-        with suppress(FileNotFoundError):
-            made += _make_folders(path.parent)
-            return made, path.open("x+b")
-    made += _make_folders(path.parent)
-    return made, path.open("x+b")
+    with _folders:
+        for _ in range(3):
+            with suppress(FileNotFoundError):
+                made += _make_folders(path.parent)
+                return made, path.open("x+b")
+        made += _make_folders(path.parent)
+        return made, path.open("x+b")
 
 
 def _make_folders(folder: Path) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from typing import NamedTuple
 
 from smalldump.errors import SymbolError
@@ -27,6 +27,7 @@ _BLOCK = LinesFileBlock.unpacker("off_file", "n_lines", "cb_block")
 _LINE = LineEntry.unpacker("offset", "line")
 _INLINEE = InlineeSourceLine.unpacker("inlinee", "file_id", "source_line_num")
 _LINE_MASK = 0xFFFFFF
+_WORD = 0xFFFFFFFF
 _NO_LINES = frozenset((0xFEEFEE, 0xF00F00))  # code that the compiler made, and that debuggers step over
 _EXTRA_FILES = 1
 
@@ -62,6 +63,7 @@ class ModuleLines:
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
+        self._blocks_of = cache(self._read_blocks)
         self._ranges: list[LineRange] = []
         self._files: Stream | None = None
         self._inlinees: list[Stream] = []
@@ -94,27 +96,29 @@ class ModuleLines:
 
     def _line_in(self, code: LineRange, distance: int) -> FileLine | None:
         best = (-1, 0, 0)
-        for file, lines in self._blocks(code):
-            index = bisect_right(range(len(lines)), distance, key=lambda each: lines[each][0]) - 1
+        for file, lines in self._blocks_of(code):
+            index = bisect_right(lines, (distance, _WORD)) - 1
             if index >= 0 and lines[index][0] >= best[0]:
                 best = (lines[index][0], file, lines[index][1] & _LINE_MASK)
         start, file, line = best
         return None if start < 0 or line in _NO_LINES else FileLine(file, line)
 
-    def _blocks(self, code: LineRange) -> Iterator[tuple[int, list[tuple[int, int]]]]:
-        at = code.at
+    def _read_blocks(self, code: LineRange) -> list[tuple[int, list[tuple[int, int]]]]:
+        found, at = [], code.at
         while at < code.end:
             file, count, size = self._stream.unpack(_BLOCK, at)
             needed = LinesFileBlock.SIZE + count * LineEntry.SIZE
             if not needed <= size <= code.end - at:
                 raise SymbolError("a block of lines has no end", offset=at, found=f"{count:,} lines, {size:#x} bytes")
             data = self._stream.data[at + LinesFileBlock.SIZE : at + needed]
-            yield file, list(_LINE.iter_unpack(data))
+            if count:
+                found.append((file, list(_LINE.iter_unpack(data))))
             at += size
+        return found
 
     def lines(self, code: LineRange) -> Iterator[tuple[int, int, int]]:
         """All lines of a range: offset from its start, file, line; by file block, ascending in each."""
-        for file, lines in self._blocks(code):
+        for file, lines in self._blocks_of(code):
             for offset, line in lines:
                 yield offset, file, line & _LINE_MASK
 

@@ -67,12 +67,14 @@ class Caller(NamedTuple):
         address: The return address.
         sp: Stack pointer after the return, as far as the stack tells.
         fp: Frame pointer after the return, where it is known.
+        registers: All registers that are known after the return, by WinDbg's name.
     """
 
     address: int
     sp: int
     trust: FrameTrust
     fp: int | None = None
+    registers: Mapping[str, int] = MappingProxyType({})
 
 
 class Leg(NamedTuple):
@@ -84,6 +86,8 @@ class Leg(NamedTuple):
         limit: Address where the piece ends.
         anchored: Whether it ends at a trap frame, where the call chain should end, and not just where nothing more is
             known.
+        frame_size: Says for a return address in an image that is at hand how many bytes lie between the stack pointer
+            there and the slot of the next return address; None where it does not know.
     """
 
     view: StackView
@@ -91,6 +95,12 @@ class Leg(NamedTuple):
     state: State
     limit: int
     anchored: bool
+    frame_size: Callable[[int], int | None] | None = None
+
+
+def no_exact_step(_code: Code, _memory: AddressSpace, _state: State) -> NotUnwound:
+    """Where nobody looked for images: there is no step that does not guess."""
+    return NotUnwound.NO_CODE
 
 
 class Architecture(NamedTuple):
@@ -99,21 +109,18 @@ class Architecture(NamedTuple):
     Attributes:
         shapes: Finds known structures on the stack.
         returns: Whether an address can be a return address: in code, behind a CALL; None where that code is not there.
-        exact: The step to the caller by what images and symbols say, or why they do not lead on. The second argument
-            is all memory of the dump.
         steps: Ways to find callers, the most trustworthy first. Each gives as many as it can, innermost first; the
             next one goes on from there.
+        exact: The step to the caller by what images and symbols say, or why they do not lead on. The second argument
+            is all memory of the dump.
+        frame_size: What images say of the frame that a return address belongs to (see Leg).
     """
 
     shapes: Callable[[StackView], Shapes]
     returns: Callable[[StackView, int], bool | None]
-    exact: Callable[[Code, AddressSpace, State], ExactStep | NotUnwound]
     steps: Sequence[Callable[[Leg], list[Caller]]]
-
-
-def no_exact_step(_code: Code, _memory: AddressSpace, _state: State) -> NotUnwound:
-    """For architectures of which no unwind information is read."""
-    return NotUnwound.UNSUPPORTED
+    exact: Callable[[Code, AddressSpace, State], ExactStep | NotUnwound] = no_exact_step
+    frame_size: Callable[[Code, int], int | None] | None = None
 
 
 def state_of(registers: Registers) -> State | None:

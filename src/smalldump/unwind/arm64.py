@@ -13,7 +13,6 @@ from itertools import count
 from smalldump.layout.context import ContextArm64, ExceptionRecord64
 from smalldump.unwind.architecture import Architecture, Caller, Leg, Shapes, State
 from smalldump.unwind.callsite import arm64_call, call_site
-from smalldump.unwind.exact import arm64_step
 from smalldump.unwind.frames import FrameTrust
 from smalldump.unwind.scan import CALL_SEEN, SLOT, Candidate, best_chain
 from smalldump.unwind.shapes import exception_records, places, shapes_of
@@ -69,7 +68,7 @@ def returns(view: StackView, address: int) -> bool | None:
     return call_site(view.memory, address, arm64_call).found if address % 4 == 0 and view.holds_code(address) else False
 
 
-ARCHITECTURE = Architecture(shapes, returns, arm64_step, (by_frame_pointer, by_scan))
+ARCHITECTURE = Architecture(shapes, returns, (by_frame_pointer, by_scan))
 
 
 def _possible(leg: Leg) -> Iterator[tuple[int, int, float]]:

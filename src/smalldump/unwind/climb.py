@@ -7,6 +7,7 @@ are those of the interrupted code, where the walk goes on.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from smalldump.model import Absent, Snapshot, StackWindow
@@ -132,12 +133,14 @@ class Climb:
 
     def _callers(self, state: State, border: int) -> list[Caller]:
         anchored = any(trap.start == border for trap in self.shapes.interruptions)
-        leg, callers = Leg(self.view, self.shapes, state, border, anchored), list[Caller]()
+        size = self.architecture.frame_size
+        told = None if size is None else partial(size, self.code)
+        leg, callers = Leg(self.view, self.shapes, state, border, anchored, told), list[Caller]()
         for step in self.architecture.steps:
             callers += step(leg)
             if callers:
                 last = callers[-1]
-                leg = leg._replace(state=State(last.address, last.sp, last.fp, interrupted=False))
+                leg = leg._replace(state=State(last.address, last.sp, last.fp, None, last.registers, interrupted=False))
         return callers
 
     def _end(self, callers: Sequence[Caller], limit: int | None) -> WalkEnd:

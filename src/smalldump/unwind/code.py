@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from smalldump.images.pe import PeImage
+from typing import TYPE_CHECKING
+
 from smalldump.memory import AddressSpace
 from smalldump.model import Module, ModuleList
 from smalldump.model.symbols import PlaceName, SymbolTable
 from smalldump.unwind.lookup import CodeLookup
+
+if TYPE_CHECKING:
+    from smalldump.images.pe import PeImage
 
 __all__ = ["Code"]
 

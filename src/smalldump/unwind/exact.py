@@ -5,17 +5,17 @@ The architectures' own modules know how one function is undone; here stands when
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from smalldump.memory import AddressSpace
-from smalldump.model.machine import ARM64, X64, Machine
+from smalldump.model.machine import ARM64, X64, X86, Machine
 from smalldump.unwind import arm64_unwind, x64_unwind, x86_unwind
 from smalldump.unwind.architecture import ExactStep, State
 from smalldump.unwind.code import Code
 from smalldump.unwind.frames import FrameTrust
 from smalldump.unwind.unwound import NotUnwound, UnwindKind, Unwound
 
-__all__ = ["arm64_frame_size", "arm64_step", "x64_frame_size", "x64_step", "x86_step"]
+__all__ = ["FRAME_SIZES", "STEPS", "arm64_frame_size", "arm64_step", "x64_frame_size", "x64_step", "x86_step"]
 
 _TRUST = {
     x86_unwind.How.RECORD: FrameTrust.UNWIND_INFO,
@@ -91,3 +91,14 @@ def _step(machine: Machine, unwind: _Unwind, code: Code, memory: AddressSpace, s
     link = values.get("lr") if interrupted else None
     outer = State(values[machine.pc], values[machine.sp], values.get(machine.fp), link, values, interrupted)
     return ExactStep(outer, FrameTrust.UNWIND_INFO, not caller.leaf)
+
+
+STEPS: Mapping[Machine, Callable[[Code, AddressSpace, State], ExactStep | NotUnwound]] = {
+    X64: x64_step,
+    X86: x86_step,
+    ARM64: arm64_step,
+}
+"""The step to the caller, by machine."""
+
+FRAME_SIZES: Mapping[Machine, Callable[[Code, int], int | None]] = {X64: x64_frame_size, ARM64: arm64_frame_size}
+"""The size of a frame whose image is at hand, by machine."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from smalldump.images.pe import PeImage
 from smalldump.model import Module
 from smalldump.model.symbols import ModuleFiles, SymbolTable
+
+if TYPE_CHECKING:
+    from smalldump.images.pe import PeImage
 
 __all__ = ["NO_CODE", "CodeLookup"]
 

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from smalldump.model import Absent, Registers, Snapshot, StackWindow
-from smalldump.model.machine import ARM64, X64, X86, Machine
-from smalldump.unwind import arm64, x64, x86
-from smalldump.unwind.architecture import Architecture, State, state_of
+from smalldump.unwind.architecture import State, state_of
 from smalldump.unwind.climb import Climb, Place, frames_of
 from smalldump.unwind.code import Code
 from smalldump.unwind.frames import CallStack, Frame, FrameTrust, Stacks, WalkEnd
 from smalldump.unwind.lookup import NO_CODE, CodeLookup
+from smalldump.unwind.registry import architecture_of
 from smalldump.unwind.view import LONGEST_WINDOW, StackView
 
 __all__ = ["walk", "walk_from"]
-
-_ARCHITECTURES: Mapping[Machine, Architecture] = {
-    X64: x64.ARCHITECTURE,
-    X86: x86.ARCHITECTURE,
-    ARM64: arm64.ARCHITECTURE,
-}
 
 
 def walk(snapshot: Snapshot, lookup: CodeLookup = NO_CODE) -> Stacks:
@@ -34,7 +25,7 @@ def walk(snapshot: Snapshot, lookup: CodeLookup = NO_CODE) -> Stacks:
     """
     registers, window = snapshot.contexts.crash, snapshot.stack
     crash = None if isinstance(registers, Absent) else state_of(registers)
-    architecture, code = _ARCHITECTURES.get(snapshot.machine), Code(snapshot.memory, snapshot.modules, lookup)
+    architecture, code = architecture_of(snapshot.machine, lookup), Code(snapshot.memory, snapshot.modules, lookup)
     if architecture is None:
         return _nothing((), WalkEnd.UNSUPPORTED)
     if crash is None or isinstance(registers, Absent):
@@ -56,7 +47,7 @@ def walk_from(
 ) -> CallStack:
     """The call stack from any registers on, for example those of another processor or a waiting thread."""
     state, code = state_of(registers), Code(snapshot.memory, snapshot.modules, lookup)
-    architecture = _ARCHITECTURES.get(snapshot.machine)
+    architecture = architecture_of(snapshot.machine, lookup)
     if architecture is None:
         return CallStack((), WalkEnd.UNSUPPORTED)
     if state is None:

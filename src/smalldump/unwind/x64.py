@@ -7,26 +7,19 @@ return address. Source: Microsoft's x64 calling convention.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 
 from smalldump.layout.context import ContextX64, ExceptionRecord64, KtrapFrameX64
 from smalldump.model.machine import X64
-from smalldump.unwind.architecture import Architecture, Caller, Interruption, Leg, Shapes, State
-from smalldump.unwind.callsite import CallSite, call_site, x86_call
-from smalldump.unwind.epilogue import REACH, frame_size
-from smalldump.unwind.exact import x64_step
-from smalldump.unwind.frames import FrameTrust
-from smalldump.unwind.scan import CALL_SEEN, SLOT, Candidate, best_chain
+from smalldump.unwind.architecture import Architecture, Interruption, Shapes, State
+from smalldump.unwind.callsite import call_site, x86_call
 from smalldump.unwind.shapes import exception_records, flags_fit, places, shapes_of
 from smalldump.unwind.view import StackView
+from smalldump.unwind.x64_scan import by_scan
 
 __all__ = ["ARCHITECTURE"]
 
-_LEAST = 0x30
-"""Bytes between return addresses: home space of the callee, alignment, and the slot itself."""
-_ALIGNED = {0: 0.7, 8: 0.35, 4: 0.2, 2: 0.0, 1: 0.0}
-"""What an address loses by its lowest bit: data and functions are aligned, places behind a CALL are not."""
 _DISPATCHER_CONTEXT = 0x50
 """Size of a DISPATCHER_CONTEXT (winnt.h)."""
 _CONTEXT_MASK, _CONTEXT_WORD = 0xFFFF_1F80_07FF_0000, 0x0000_1F80_0010_0000
@@ -45,65 +38,12 @@ def shapes(view: StackView) -> Shapes:
     return shapes_of(interruptions, ranges)
 
 
-def by_scan(leg: Leg) -> list[Caller]:
-    """The best chain of possible return addresses; where the code behind one is there, it says where the next lies."""
-    view, state = leg.view, leg.state
-    candidates, proved = [], None
-    for slot, address in _possible(leg):
-        site = call_site(view.memory, address, _decode)
-        if not _fits(address, site):
-            continue
-        if slot == state.sp and site.target is not None and site.target == state.pc:
-            proved = slot
-        candidates.append(Candidate(slot, address, _worth(address, site), _next(view, address, slot + 8)))
-    last = leg.limit - 8 if leg.anchored else None
-    chain = best_chain(candidates, state.sp, _LEAST, first=_first(view, state, candidates), last=last)
-    return [
-        Caller(c.address, c.slot + 8, FrameTrust.CALL_PROVED if c.slot == proved else FrameTrust.SCAN) for c in chain
-    ]
-
-
 def returns(view: StackView, address: int) -> bool | None:
     """Whether an address lies in code, behind a CALL; None where the code before it is not there."""
     return call_site(view.memory, address, _decode).found if view.holds_code(address) else False
 
 
-ARCHITECTURE = Architecture(shapes, returns, x64_step, (by_scan,))
-
-
-def _possible(leg: Leg) -> Iterator[tuple[int, int]]:
-    view, parity = leg.view, (leg.view.start // 8 + 1) % 2
-    for at, value in view.pointers_in(leg.state.sp, leg.limit):
-        owner = view.code_owner(value) if at % 2 == parity else None
-        # A value right above the base of its own module is part of a table for unwinding.
-        if owner is None or (at and view.words[at - 1] == owner.base):
-            continue
-        slot = view.start + 8 * at
-        if not leg.shapes.ranges.at(slot):
-            yield slot, value
-
-
-# A stack pointer that is no multiple of 16 is one before the prologue or of a function that calls none: the return
-# address lies right there.
-def _first(view: StackView, state: State, candidates: Sequence[Candidate]) -> int | None:
-    if candidates and candidates[0].slot == state.sp:
-        return state.sp
-    return None if state.pc is None else _next(view, state.pc, state.sp)
-
-
-def _next(view: StackView, address: int, sp: int) -> int | None:
-    size = frame_size(view.memory.read_some(address, REACH))
-    return None if size is None else sp + size
-
-
-# Functions start at multiples of 16, and pointers to them are common on stacks. The target of a direct CALL tells
-# nothing: since Windows 10 1809 many lead to thunks that lie outside of all modules.
-def _fits(address: int, site: CallSite) -> bool:
-    return address % 16 != 0 if site.found is None else site.found
-
-
-def _worth(address: int, site: CallSite) -> float:
-    return SLOT + (CALL_SEEN if site.found else 0) - _ALIGNED[address & -address & 15]
+ARCHITECTURE = Architecture(shapes, returns, (by_scan,))
 
 
 def _interruptions(view: StackView) -> Iterator[Interruption]:

@@ -13,7 +13,6 @@ from smalldump.layout.context import ContextX86, ExceptionRecord32, KtrapFrameX8
 from smalldump.model.machine import X86
 from smalldump.unwind.architecture import Architecture, Caller, Interruption, Leg, Shapes, State
 from smalldump.unwind.callsite import call_site, x86_call
-from smalldump.unwind.exact import x86_step
 from smalldump.unwind.frames import FrameTrust
 from smalldump.unwind.scan import CALL_SEEN, SLOT, Candidate, best_chain
 from smalldump.unwind.shapes import exception_records, flags_fit, places, shapes_of
@@ -66,7 +65,7 @@ def returns(view: StackView, address: int) -> bool | None:
     return call_site(view.memory, address, _decode).found if view.holds_code(address) else False
 
 
-ARCHITECTURE = Architecture(shapes, returns, x86_step, (by_frame_pointer, by_scan))
+ARCHITECTURE = Architecture(shapes, returns, (by_frame_pointer, by_scan))
 
 
 def _possible(leg: Leg) -> Iterator[tuple[int, int, float]]:

@@ -80,7 +80,9 @@ def looping_tables() -> dict[int, bytes]:
 
 
 def test_tables_that_map_one_page_everywhere_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules[discover.__module__], "_PAGES", 1 << 13)  # what is bounded by so much less is bounded
+    monkeypatch.setattr(
+        sys.modules[discover.__module__], "_PAGES", 1 << 13
+    )  # what is bounded by so much less is bounded
     monkeypatch.setattr(sys.modules[discover.__module__], "_ENCODED", 1 << 12)
     memory = CountingSpace(BytesSpace(looping_tables()))
     processors = tuple(

@@ -1,0 +1,112 @@
+"""Findings about dumps that hold pages of memory: where they are, and what of the kernel can be found in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from smalldump.checking.evidence import HeaderEvidence, error, info, warning
+from smalldump.checking.header_checks import ANY_HEADER_CHECKS
+from smalldump.errors import FormatError, Truncated
+from smalldump.model.absent import Absent
+from smalldump.model.records import Finding
+from smalldump.sources.big import BigDump
+from smalldump.sources.crashed_processor import Sign
+from smalldump.sources.kernel_snapshot import KernelSnapshot
+from smalldump.sources.list_walk import ListEnd, Walked
+
+__all__ = ["KERNEL_CHECKS", "kernel_findings", "trouble_words"]
+
+
+def pages_damaged(machine: KernelSnapshot) -> Iterator[Finding]:
+    """What says where the pages lie in the file is damaged, so that some or all of them cannot be found."""
+    for trouble in machine.troubles:
+        if not isinstance(trouble, Truncated):
+            yield error("pages-damaged", trouble_words(trouble), trouble.offset)
+
+
+def pages_cut(machine: KernelSnapshot) -> Iterator[Finding]:
+    """The file ends before its last page does."""
+    for trouble in machine.troubles:
+        if isinstance(trouble, Truncated):
+            yield error("pages-cut", trouble_words(trouble), trouble.offset)
+
+
+def debugger_block_missing(machine: KernelSnapshot) -> Iterator[Finding]:
+    """The debugger data block is not where the header says, or not readable: most facts come by way of it."""
+    block, address = machine.kernel.block, machine.kernel.block_address
+    if not isinstance(block, Absent) or not machine.machine.supported:
+        return
+    if isinstance(address, Absent):
+        yield error("debugger-block-missing", "nothing tells where the debugger data block lies")
+    elif block is Absent.CORRUPT:
+        message = f"there is no debugger data block at {address:#x}: it is encoded, or damaged"
+        yield error("debugger-block-missing", message)
+    else:
+        yield error("debugger-block-missing", f"the memory of the debugger data block is not there: {address:#x}")
+
+
+def module_list_broken(machine: KernelSnapshot) -> Iterator[Finding]:
+    """The kernel's list of loaded drivers does not come back to its head: some may be missing."""
+    yield from _broken("module-list-broken", "loaded drivers", len(machine.modules), machine.module_walk)
+
+
+def process_list_broken(machine: KernelSnapshot) -> Iterator[Finding]:
+    """The kernel's list of processes does not come back to its head: some may be missing."""
+    processes = machine.processes
+    count = 0 if isinstance(processes, Absent) else len(processes)
+    yield from _broken("process-list-broken", "processes", count, machine.process_walk)
+
+
+def _broken(code: str, what: str, count: int, walked: Walked | Absent) -> Iterator[Finding]:
+    if isinstance(walked, Absent) or walked.end is ListEnd.WHOLE:
+        return
+    back = f", {walked.backwards} of them by the way back from its head" if walked.backwards else ""
+    message = f"the list of {what} is broken at {walked.at:#x}: {walked.end.value}; {count} were read{back}"
+    yield warning(code, message)
+
+
+def modules_missing(machine: KernelSnapshot) -> Iterator[Finding]:
+    """No loaded driver can be read, not even the kernel."""
+    if machine.machine.supported and not machine.modules:
+        yield error("modules-missing", "the list of loaded drivers cannot be read")
+
+
+def crashed_processor_unsure(machine: KernelSnapshot) -> Iterator[Finding]:
+    """Which processor stopped the machine is not certain: its thread, process and stack may be another's."""
+    if not machine.machine.supported:
+        return
+    if machine.crashed is None:
+        yield error("processors-missing", "no processor can be read: nothing tells what was running")
+    elif machine.crashed.sign is Sign.GUESS:
+        message = f"processor {machine.crashed.state.number} is taken as the one that stopped the machine: "
+        yield warning("crashed-processor-unsure", message + machine.crashed.sign.value)
+    elif machine.crashed.sign is Sign.STACK:
+        message = f"processor {machine.crashed.state.number} stopped the machine: {machine.crashed.sign.value}"
+        yield info("crashed-processor", message)
+
+
+KERNEL_CHECKS: tuple[Callable[[KernelSnapshot], Iterable[Finding]], ...] = (
+    pages_damaged,
+    pages_cut,
+    debugger_block_missing,
+    module_list_broken,
+    process_list_broken,
+    modules_missing,
+    crashed_processor_unsure,
+)
+"""Every check of memory by pages. A check is a generator of findings with stable codes; it never raises."""
+
+
+def kernel_findings(machine: KernelSnapshot) -> tuple[Finding, ...]:
+    """What is wrong or remarkable about a dump that holds pages: its header, then its pages, then what is in them."""
+    found: list[Finding] = []
+    if isinstance(machine, BigDump):
+        evidence = HeaderEvidence(machine, machine.file)
+        found += (finding for check in ANY_HEADER_CHECKS for finding in check(evidence))
+    return (*found, *(finding for check in KERNEL_CHECKS for finding in check(machine)))
+
+
+def trouble_words(reason: FormatError) -> str:
+    """An error in words, without the place, which a finding has in a field of its own."""
+    details = [f"{word} {text}" for word, text in (("expected", reason.expected), ("found", reason.found)) if text]
+    return f"{reason.what}: {', '.join(details)}" if details else reason.what

@@ -1,0 +1,216 @@
+"""Physical memory out of a kdump-compressed file of QEMU: pages compressed one by one, plain or flattened.
+
+Pages are unpacked when they are asked for, by zlib; lzo, snappy and zstd need libraries that are not used here.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterator
+
+from smalldump.errors import FormatError, Truncated, UnsupportedFormat
+from smalldump.layout.kdump import (
+    DiskDumpHeader32,
+    DiskDumpHeader64,
+    KdumpSubHeader32,
+    KdumpSubHeader64,
+    PageDescriptor,
+)
+from smalldump.memory import PAGE, FileSpace, PageBitmap, PhysicalSpace, Run, RunSpace
+from smalldump.model.machine import ARM64, X64, X86, Machine
+from smalldump.sources.elf_notes import cpu_states
+from smalldump.sources.physical_memory import PhysicalMemory
+
+__all__ = ["open_flat", "open_kdump"]
+
+_ZLIB = 1
+_OTHERS = {2: "lzo", 4: "snappy", 0x20: "zstd"}
+_MOST_BITS = 1 << 34
+_MOST_NOTES = 16 << 20
+_KEPT_PAGES = 64
+_MOST_BAD_PAGES = 65_536  # in a row, before what follows is given up
+_MACHINES = {b"x86_64": X64, b"aarch64": ARM64}
+
+_FLAT_HEADER = 4096
+_PIECE = struct.Struct(">qq")
+_MOST_PIECES = 1 << 19
+
+_Header = DiskDumpHeader32 | DiskDumpHeader64
+
+
+def open_kdump(file: FileSpace) -> PhysicalMemory:
+    """The physical memory and the processors of a kdump-compressed file.
+
+    Raises:
+        UnsupportedFormat: Its pages are compressed by something else than zlib.
+        FormatError: Its headers cannot be true.
+    """
+    header = _header(file)
+    others = [name for flag, name in _OTHERS.items() if header.status & flag]
+    if others:
+        raise UnsupportedFormat(
+            f"a kdump of pages compressed by {others[0]}, which is not unpacked here: dump as kdump-zlib or ELF"
+        )
+    narrow = isinstance(header, DiskDumpHeader32)
+    second = (KdumpSubHeader32 if narrow else KdumpSubHeader64)(file.read_some(PAGE, KdumpSubHeader64.SIZE))
+    bits = second.max_mapnr_64 if header.header_version >= 6 else header.max_mapnr
+    half = header.bitmap_blocks // 2 * PAGE
+    if not 0 < bits <= min(_MOST_BITS, half * 8):
+        raise FormatError(
+            "the bitmap's size is wrong",
+            offset=type(header).bitmap_blocks.offset,
+            expected=f"1 to {half * 8:#x} page frames",
+            found=f"{bits:#x}",
+        )
+    bitmaps = (1 + header.sub_hdr_size) * PAGE
+    space = _KdumpSpace(file, PageBitmap(file, bitmaps + half, bits), bitmaps + 2 * half)
+    if next(space.ranges(), None) is None:
+        raise Truncated("no page of the kdump is in the file", found=f"{file.size:#x} bytes")
+    machine = _machine(header)
+    notes = file.read_some(second.offset_note, min(second.note_size, _MOST_NOTES))
+    return PhysicalMemory("kdump-compressed file", space, machine, cpus=tuple(cpu_states(machine, [notes])))
+
+
+def _header(file: FileSpace) -> _Header:
+    start = file.read_some(0, DiskDumpHeader64.SIZE)
+    header: _Header = DiskDumpHeader32(start)
+    # In the wider header a time stamp lies there, which is never written.
+    if header.block_size != PAGE:
+        header = DiskDumpHeader64(start)
+    if header.block_size != PAGE:
+        raise UnsupportedFormat("a kdump of other blocks", expected="4096 bytes", found=str(header.block_size))
+    return header
+
+
+def _machine(header: _Header) -> Machine:
+    if isinstance(header, DiskDumpHeader32):
+        return X86
+    name = header.machine.partition(b"\0")[0]
+    if name not in _MACHINES:
+        raise UnsupportedFormat("a kdump of another machine", expected="x86_64 or aarch64", found=repr(name))
+    return _MACHINES[name]
+
+
+class _KdumpSpace(PhysicalSpace):
+    """Pages, each with a descriptor; the last ones that were unpacked are kept."""
+
+    def __init__(self, file: FileSpace, bitmap: PageBitmap, descriptors: int) -> None:
+        self._file, self._bitmap, self._descriptors = file, bitmap, descriptors
+        self._pages: OrderedDict[int, bytes] = OrderedDict()
+
+    def read_some(self, address: int, size: int) -> bytes:
+        return b"".join(self._pieces(address, address + size))
+
+    def _pieces(self, address: int, end: int) -> Iterator[bytes]:
+        while address < end:
+            number, within = divmod(address, PAGE)
+            piece = self._page(number)[within : within + end - address]
+            yield piece
+            address += len(piece)
+            if not piece or (address % PAGE and address < end):
+                return
+
+    def _page(self, number: int) -> bytes:
+        if number in self._pages:
+            self._pages.move_to_end(number)
+            return self._pages[number]
+        page = self._unpacked(number) if number in self._bitmap else b""
+        self._pages[number] = page
+        if len(self._pages) > _KEPT_PAGES:
+            self._pages.popitem(last=False)
+        return page
+
+    def _unpacked(self, number: int) -> bytes:
+        # A page that cannot be unpacked is one that is not there: the others are.
+        place = self._descriptors + self._bitmap.rank(number) * PageDescriptor.SIZE
+        data = self._file.read_some(place, PageDescriptor.SIZE)
+        if len(data) < PageDescriptor.SIZE:
+            return b""
+        descriptor = PageDescriptor(data)
+        packed = self._file.read_some(descriptor.offset, min(descriptor.size, 2 * PAGE))
+        if not descriptor.flags:
+            return packed[:PAGE]
+        if descriptor.flags != _ZLIB:
+            return b""
+        try:
+            return zlib.decompressobj().decompress(packed, PAGE)
+        except zlib.error:
+            return b""
+
+    def ranges(self) -> Iterator[tuple[int, int]]:
+        """By the bitmap; damaged pages count as there."""
+        page = self._bitmap.next_set(0, self._bitmap.bits)
+        while page is not None:
+            end = page + self._bitmap.run(page, self._bitmap.bits)
+            yield page * PAGE, end * PAGE
+            page = self._bitmap.next_set(end, self._bitmap.bits)
+
+    def next_readable(self, start: int, end: int) -> int | None:
+        for _ in range(_MOST_BAD_PAGES):
+            page = self._bitmap.next_set(start // PAGE, -(-end // PAGE))
+            start = end if page is None else max(start, page * PAGE)
+            if page is None or start >= end:
+                return None
+            if start in self:
+                return start
+            start = (page + 1) * PAGE
+        return None
+
+
+def open_flat(file: FileSpace) -> PhysicalMemory:
+    """The same out of a flattened file, which tells in pieces what to write where: all its pieces are looked at.
+
+    Raises:
+        UnsupportedFormat: It has more than 524,288 pieces, or is not a kdump.
+        FormatError: As `open_kdump`.
+    """
+    return open_kdump(_FlatFile(file))
+
+
+class _FlatFile(FileSpace):
+    """The file that a flattened one describes; what no piece fills is zero. Later pieces win."""
+
+    def __init__(self, file: FileSpace) -> None:
+        pieces = list(_pieces(file))
+        self.size = max((piece.end for piece in pieces), default=0)
+        self._space = RunSpace(file, reversed(pieces), file.size)
+        if not self._space.read_some(0, 8).startswith(b"KDUMP"):
+            raise UnsupportedFormat("a flattened file that is no kdump", offset=0, found=repr(file.read_some(0, 16)))
+
+    def read_some(self, address: int, size: int) -> bytes:
+        end = min(address + size, self.size)
+        parts = []
+        while address < end:
+            part = self._space.read_some(address, end - address)
+            if not part:
+                following = self._space.next_readable(address, end)
+                part = bytes((end if following is None else following) - address)
+            parts.append(part)
+            address += len(part)
+        return b"".join(parts)
+
+    def data_ranges(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        end = min(end, self.size)
+        begin = self._space.next_readable(start, end)
+        if begin is not None:
+            yield begin, end
+
+
+def _pieces(file: FileSpace) -> Iterator[Run]:
+    position = _FLAT_HEADER
+    for _ in range(_MOST_PIECES):
+        head = file.read_some(position, _PIECE.size)
+        if len(head) < _PIECE.size:
+            return
+        offset, size = _PIECE.unpack(head)
+        if offset < 0 or size <= 0 or offset + size >= 1 << 63:
+            return
+        position += _PIECE.size
+        yield Run(offset, offset + size, position)
+        position += size
+    raise UnsupportedFormat(
+        "a flattened kdump of very many pieces: put it together first (makedumpfile -R), or dump with kdump-raw-zlib",
+        expected=f"at most {_MOST_PIECES:,}",
+    )
