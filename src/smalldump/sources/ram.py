@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import islice
 
-from smalldump.errors import MemoryUnavailable, UnsupportedFormat
-from smalldump.memory import PAGE, AddressSpace, PagingKind, PhysicalSpace, VirtualSpace
+from smalldump.errors import UnsupportedFormat
+from smalldump.memory import PAGE, PhysicalSpace
+from smalldump.memory.paging import PagingKind
 from smalldump.model.absent import Absent, present
 from smalldump.model.execution import ProcessorState
 from smalldump.model.machine import X86
@@ -15,15 +16,15 @@ from smalldump.model.records import BugCheck, DumpFacts, Registers, Structure, S
 from smalldump.model.records import PhysicalMemory as Runs
 from smalldump.model.times import from_filetime, from_ticks
 from smalldump.sources.crashed_processor import Crashed, crashed_processor
-from smalldump.sources.discovery import Clues, Discovery, ProcessorClue, count_processors, discover
+from smalldump.sources.discovery import count_processors, discover
 from smalldump.sources.execution import stack_from
+from smalldump.sources.found_kernel import clues_of, found_kernel
 from smalldump.sources.header_facts import service_pack_number
-from smalldump.sources.kernel_snapshot import Kernel, KernelSnapshot
+from smalldump.sources.kernel_snapshot import KernelSnapshot
 from smalldump.sources.physical import open_physical
-from smalldump.sources.physical_memory import CpuState, PhysicalMemory
 from smalldump.sources.register_sets import CONTEXT_SIZES
 
-__all__ = ["RamSnapshot", "clues_of"]
+__all__ = ["RamSnapshot"]
 
 _MOST_RUNS = 1 << 12
 _FREE_BUILD, _CHECKED_BUILD = 0xF, 0xC
@@ -54,7 +55,11 @@ class RamSnapshot(KernelSnapshot):
         """
         self.physical = open_physical(data)
         self.discovery = discover(self.physical.space, clues_of(self.physical)._replace(stored=len(data)))
-        super().__init__(_kernel(self.physical, self.discovery), name, release)
+        kernel = found_kernel(self.physical, self.discovery)
+        if kernel is None:
+            why = self.discovery.translation.how
+            raise UnsupportedFormat(f"no Windows in this {self.physical.kind}", expected="page tables", found=why)
+        super().__init__(kernel, name, release)
 
     @cached_property
     def system(self) -> System:
@@ -180,60 +185,8 @@ class RamSnapshot(KernelSnapshot):
         return self.words.get(name, 0) & self.machine.mask or Absent.NOT_CAPTURED
 
 
-def _kernel(physical: PhysicalMemory, found: Discovery) -> Kernel:
-    if isinstance(found.machine, Absent) or not found.translation.value:
-        raise UnsupportedFormat(
-            f"no Windows in this {physical.kind}", expected="its page tables", found=found.translation.how
-        )
-    return Kernel(
-        found.machine,
-        found.memory,
-        partial(_place, found.memory, physical.space),
-        memoryview(found.debugger_data) if found.debugger_data else Absent.NOT_CAPTURED,
-        found.debugger_block.value,
-    )
-
-
-def _place(memory: AddressSpace, physical: PhysicalSpace, address: int) -> int:
-    if not isinstance(memory, VirtualSpace):
-        return 0
-    try:
-        return physical.offset_of(memory.translate(address)) or 0
-    except MemoryUnavailable:
-        return 0
-
-
 def _runs(space: PhysicalSpace) -> Runs | Absent:
     runs = [(start // PAGE, (end - start) // PAGE) for start, end in islice(space.ranges(), _MOST_RUNS + 1)]
     if len(runs) > _MOST_RUNS:
         return Absent.UNSUPPORTED
     return Runs(sum(count for _, count in runs), tuple(runs))
-
-
-def clues_of(physical: PhysicalMemory) -> Clues:
-    """What a container tells that helps to find the kernel."""
-    header = physical.header
-    clues = Clues(machine=present(physical.machine), processors=tuple(map(_clue, physical.cpus)))
-    if header is None:
-        return clues
-    return clues._replace(
-        directory_table_base=header.directory_table_base,
-        debugger_block=header.kd_debugger_data_block,
-        loaded_modules=header.ps_loaded_module_list,
-    )
-
-
-def _clue(cpu: CpuState) -> ProcessorClue:
-    registers = cpu.registers
-    segment = cpu.fs_base if registers.machine is X86 else cpu.gs_base
-    return ProcessorClue(
-        number=cpu.number,
-        pc=registers.pc,
-        sp=registers.sp,
-        cr3=present(cpu.cr3) or 0,
-        cr4=present(cpu.cr4) or 0,
-        segment_base=present(segment) or 0,
-        kernel_gs_base=present(cpu.kernel_gs_base) or 0,
-        idt=present(cpu.idt) or 0,
-        gdt=present(cpu.gdt) or 0,
-    )

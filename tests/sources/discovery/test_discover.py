@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from smalldump.memory import BytesSpace, PagingKind
+from smalldump.memory import BytesSpace
+from smalldump.memory.paging import PagingKind
 from smalldump.model.absent import Absent
 from smalldump.model.machine import ARM64, X64, X86
 from smalldump.sources.discovery import Clues, Discovery, ProcessorClue, discover

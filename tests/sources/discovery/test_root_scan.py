@@ -6,7 +6,8 @@ import struct
 
 import pytest
 
-from smalldump.memory import BytesSpace, MappedFile, PagingKind, Run, RunSpace, Translation
+from smalldump.memory import BytesSpace, MappedFile, Run, RunSpace
+from smalldump.memory.paging import PagingKind, Translation
 from smalldump.sources.discovery.root_scan import SelfMap, scanned_roots
 from tests.synth.bare import BareMachine
 

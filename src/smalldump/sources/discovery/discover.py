@@ -10,7 +10,8 @@ from typing import NamedTuple, TypeVar
 
 from smalldump.layout.debugger_data import KdDebuggerData64
 from smalldump.layout.landmarks import KuserSharedData
-from smalldump.memory import AddressSpace, BytesSpace, Translation, VirtualSpace
+from smalldump.memory import AddressSpace, BytesSpace
+from smalldump.memory.paging import Translation, VirtualSpace
 from smalldump.model.absent import Absent
 from smalldump.model.machine import ARM64, X64, Machine
 from smalldump.sources.discovery.block_search import (
@@ -100,7 +101,7 @@ def discover(physical: AddressSpace, clues: Clues = Clues()) -> Discovery:  # no
     for candidate in _distinct(candidates(physical, clues)):
         space = VirtualSpace(physical, candidate.translation)
         shared = shared_data(space, candidate.machine)
-        if shared is None:
+        if shared is None and plain_block(space, candidate.machine, clues.debugger_block, "") is None:
             continue
         found = _Search(space, clues, candidate, shared, tried).run()
         if found.whole:
@@ -133,7 +134,9 @@ def _nothing(clues: Clues) -> Discovery:
 class _Search:
     """One look for the kernel, under one root."""
 
-    def __init__(self, space: VirtualSpace, clues: Clues, root: Candidate, shared: KuserSharedData, tried: int) -> None:
+    def __init__(
+        self, space: VirtualSpace, clues: Clues, root: Candidate, shared: KuserSharedData | None, tried: int
+    ) -> None:
         self.space, self.clues, self.root, self.shared = space, clues, root, shared
         self.machine = root.machine
         self.pages, self.encoded = _PAGES >> 2 * tried, _ENCODED >> 2 * tried  # all looks together are bounded
@@ -151,7 +154,7 @@ class _Search:
             machine=self.machine,
             translation=Found(self.root.translation, f"{self.root.how} ({self.root.translation.kind.value})"),
             memory=self.space,
-            shared=self.shared,
+            shared=self.shared or Absent.NOT_CAPTURED,
             kernel_base=Found(base or Absent.NOT_CAPTURED, how),
             debugger_block=_address(block, image),
             debugger_data=block.data if block else b"",
@@ -233,7 +236,7 @@ class _Search:
         return search_without_base(self.space, self.machine, place, Effort(self.encoded))
 
     def _build(self, block: Block | None) -> Found[int]:
-        shared = self.shared.nt_build_number & 0xFFFF  # 0 before Windows 10
+        shared = self.shared.nt_build_number & 0xFFFF if self.shared else 0  # 0 before Windows 10
         if shared:
             return Found(shared, "NtBuildNumber of KUSER_SHARED_DATA")
         for version in self.versions:

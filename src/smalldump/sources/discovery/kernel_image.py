@@ -9,7 +9,8 @@ from typing import NamedTuple
 from smalldump.errors import SmallDumpError
 from smalldump.images.pe import PeImage
 from smalldump.layout.pe import WRITABLE, Directory, ExportDirectory
-from smalldump.memory import AddressSpace, VirtualSpace
+from smalldump.memory import AddressSpace
+from smalldump.memory.paging import VirtualSpace
 from smalldump.model.machine import X86, Machine
 from smalldump.sources.discovery.effort import PAGE, Effort, pieces
 

@@ -9,7 +9,8 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from smalldump.memory import AddressSpace, PagingKind, PhysicalSpace, Translation
+from smalldump.memory import AddressSpace, PhysicalSpace
+from smalldump.memory.paging import PagingKind, Translation
 from smalldump.sources.discovery.effort import PAGE
 
 __all__ = ["SelfMap", "scanned_roots"]

@@ -7,7 +7,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from smalldump.layout.landmarks import START_BLOCK_JUMP, START_BLOCK_MASK, Kpcr64, ProcessorStartBlock
-from smalldump.memory import AddressSpace, PagingKind, Translation, VirtualSpace
+from smalldump.memory import AddressSpace
+from smalldump.memory.paging import PagingKind, Translation, VirtualSpace
 from smalldump.model.machine import ARM64, X64, X86, Machine
 from smalldump.sources.discovery.clues import Clues, ProcessorClue
 from smalldump.sources.discovery.effort import PAGE
