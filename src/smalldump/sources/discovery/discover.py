@@ -85,9 +85,19 @@ class Discovery(NamedTuple):
         return first_module(self.memory, self.machine, head) == self.kernel_base.value
 
     @property
+    def facts(self) -> tuple[tuple[str, Found[Translation] | Found[int]], ...]:
+        """What was looked for, by name, in the order in which one leads to the other."""
+        return (
+            ("page tables", self.translation),
+            ("kernel image", self.kernel_base),
+            ("debugger data block", self.debugger_block),
+            ("Windows build", self.build),
+        )
+
+    @property
     def rank(self) -> int:
         """How much was found, to choose among several."""
-        return sum(bool(each.value) for each in (self.translation, self.kernel_base, self.debugger_block))
+        return sum(bool(fact.value) for _, fact in self.facts[:3])
 
 
 def discover(physical: AddressSpace, clues: Clues = Clues()) -> Discovery:  # noqa: B008 (immutable)

@@ -26,7 +26,7 @@ _FRAME_32 = 0xFFFFF000
 _HIGHEST = 1 << 46
 _SELF_MAP_X86, _SELF_MAP_PAE = 0x300, 3
 _MOST_DIRECTORIES = 4
-_UPPER = PAGE // 2
+_UPPER, _MOST_ALIKE = PAGE // 2, 16
 _UPPER_HALF = struct.Struct("<256Q")
 
 
@@ -53,10 +53,13 @@ def scanned_roots(physical: AddressSpace, end: int = 0, stored: int = 0) -> Iter
     for address, data in _chunks(physical, end, stored):
         page = address
         for pae, x86, x64, la57 in _LANDMARKS.iter_unpack(data):
-            if x64 & 1 and 0 < x64 & _FRAME_64 < end:
-                yield from _self_maps(PagingKind.X64, data, page, address)
-            if la57 & 1 and 0 < la57 & _FRAME_64 < end:
-                yield from _self_maps(PagingKind.LA57, data, page, address)
+            four = x64 & 1 and 0 < x64 & _FRAME_64 < end
+            five = la57 & 1 and 0 < la57 & _FRAME_64 < end
+            if (four or five) and (own := _own_entry(data, page - address, page)):
+                if four:
+                    yield SelfMap(Translation(PagingKind.X64, page), own)
+                if five:
+                    yield SelfMap(Translation(PagingKind.LA57, page), own)
             if x86 & 1 and x86 & _FRAME_32 == page:
                 yield SelfMap(Translation(PagingKind.X86, page), _SELF_MAP_X86)
             if pae & 1 and pae & _FRAME_64 == page and len(directories) < _MOST_DIRECTORIES:
@@ -92,14 +95,27 @@ def _ranges(physical: AddressSpace, end: int) -> Iterator[tuple[int, int]]:
         position = physical.next_readable(position + _CHUNK, end)
 
 
-def _self_maps(kind: PagingKind, data: bytes, page: int, start: int) -> Iterator[SelfMap]:
-    # Exactly one entry of the kernel's half leads back; pages full of one value are none.
-    if data.find(page.to_bytes(8, "little")[2:6], page - start + _UPPER, page - start + PAGE) < 0:
-        return
-    entries = _UPPER_HALF.unpack_from(data, page - start + _UPPER)
-    own = [index for index, entry in enumerate(entries, 0x100) if entry & 1 and entry & _FRAME_64 == page]
-    if len(own) == 1:
-        yield SelfMap(Translation(kind, page), own[0])
+def _own_entry(data: bytes, at: int, page: int) -> int:
+    # The one entry of the kernel's half that leads back to the page, which lies at data[at:]; 0 if there is none, or
+    # more than one: pages full of one value are no tables. One byte of each entry is looked at before whole entries.
+    column = data[at + _UPPER + 2 : at + PAGE : 8]
+    wanted = page >> 16 & 0xFF
+    if column.count(wanted) > _MOST_ALIKE:
+        own = [n for n, entry in enumerate(_UPPER_HALF.unpack_from(data, at + _UPPER)) if _leads_to(entry, page)]
+        return 0x100 + own[0] if len(own) == 1 else 0
+    found, index = 0, column.find(wanted)
+    while index >= 0:
+        entry = int.from_bytes(data[at + _UPPER + 8 * index : at + _UPPER + 8 * index + 8], "little")
+        if _leads_to(entry, page):
+            if found:
+                return 0
+            found = 0x100 + index
+        index = column.find(wanted, index + 1)
+    return found
+
+
+def _leads_to(entry: int, page: int) -> bool:
+    return bool(entry & 1) and entry & _FRAME_64 == page
 
 
 def _pae_root(directories: bytes) -> bytes | None:
