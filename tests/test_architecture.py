@@ -54,6 +54,7 @@ MAY_IMPORT |= {"cli": {*MAY_IMPORT}, "__init__": {"api", "errors", "model", "rep
 LATE = {
     "__init__": "the public face: types are imported when somebody asks for them",
     "api": "the public face: a function imports what it needs",
+    "checking/verdict": "small dumps do without the checks of those that hold pages",
     "sources/detect": "the registry of sources",
     "unwind/registry": "the registry of architectures",
 }

@@ -23,6 +23,8 @@ from smalldump.intake import ByteSource
 from smalldump.report.text import render
 from smalldump.sources.triage_file import TriageFile
 from tests.goldens import EXAMPLES
+from tests.synth.big_machine import BigMachine
+from tests.synth.stories import arm64, demo, xp
 
 SECONDS = float(os.environ.get("SMALLDUMP_FUZZ_SECONDS", "8"))
 SLOWEST = 1.0  # seconds for one dump
@@ -102,7 +104,7 @@ def survive(data: bytes) -> float:
     render(report, verbose=True)
     middle = time.perf_counter()
     assert report["file.state"] in ("whole", "damaged", "not_a_dump")
-    if report["bug_check"] is not None:
+    if report["file.format"] == "small":
         file_layout(TriageFile(memoryview(data)))
     return max(middle - start, time.perf_counter() - middle)
 
@@ -121,6 +123,16 @@ def run(originals: list[Path], seconds: float, seed: int) -> int:
 
 def test_mutated_examples_end_as_reports() -> None:
     assert run(EXAMPLES, SECONDS, seed=1) >= 10 * SECONDS
+
+
+def test_mutated_machines_end_as_reports(tmp_path: Path) -> None:
+    """Complete and bitmap dumps: their page tables, lists and processors are hostile too."""
+    machines = [BigMachine(story.builder()) for story in (demo, xp, arm64)]
+    dumps = [*(machine.complete() for machine in machines), machines[0].bitmap(6)]
+    paths = [tmp_path / f"{number}.dmp" for number in range(len(dumps))]
+    for path, data in zip(paths, dumps, strict=True):
+        path.write_bytes(data)
+    assert run(paths, SECONDS / 2, seed=4) >= SECONDS
 
 
 def test_mutated_samples_end_as_reports(samples: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from smalldump.errors import Truncated
+from smalldump.errors import FormatError, Truncated
 from smalldump.layout.blobs import BlobChain
 from smalldump.layout.record import Record
 from smalldump.layout.triage import MARKER, DriverEntry32, DriverEntry64, TriageDump32, TriageDump64
@@ -16,7 +16,7 @@ from smalldump.sources.small import SmallDump
 from smalldump.sources.structured import StructuredSnapshot
 from smalldump.sources.triage_file import TriageFile
 
-__all__ = ["Evidence", "HeaderEvidence", "error", "info", "reserved_driver_slots", "warning"]
+__all__ = ["Evidence", "HeaderEvidence", "error", "info", "reserved_driver_slots", "trouble_words", "warning"]
 
 
 def error(code: str, message: str, offset: int | None = None) -> Finding:
@@ -32,6 +32,12 @@ def warning(code: str, message: str, offset: int | None = None) -> Finding:
 def info(code: str, message: str, offset: int | None = None) -> Finding:
     """A finding about something worth knowing."""
     return Finding(code, Severity.INFO, message, offset)
+
+
+def trouble_words(reason: FormatError) -> str:
+    """An error in words, without the place, which a finding has in a field of its own."""
+    details = [f"{word} {text}" for word, text in (("expected", reason.expected), ("found", reason.found)) if text]
+    return f"{reason.what}: {', '.join(details)}" if details else reason.what
 
 
 def reserved_driver_slots(file: TriageFile) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from smalldump.checking.evidence import HeaderEvidence, error, info, warning
+from smalldump.checking.evidence import HeaderEvidence, error, info, trouble_words, warning
 from smalldump.checking.header_checks import ANY_HEADER_CHECKS
-from smalldump.errors import FormatError, Truncated
+from smalldump.errors import Truncated
+from smalldump.model import Snapshot
 from smalldump.model.absent import Absent
 from smalldump.model.records import Finding
 from smalldump.sources.big import BigDump
@@ -15,7 +16,7 @@ from smalldump.sources.kernel_snapshot import KernelSnapshot
 from smalldump.sources.list_walk import ListEnd, Walked
 from smalldump.sources.ram import RamSnapshot
 
-__all__ = ["KERNEL_CHECKS", "kernel_findings", "trouble_words"]
+__all__ = ["KERNEL_CHECKS", "kernel_findings"]
 
 
 def pages_damaged(machine: KernelSnapshot) -> Iterator[Finding]:
@@ -48,19 +49,19 @@ def debugger_block_missing(machine: KernelSnapshot) -> Iterator[Finding]:
 
 def module_list_broken(machine: KernelSnapshot) -> Iterator[Finding]:
     """The kernel's list of loaded drivers does not come back to its head: some may be missing."""
-    yield from _broken("module-list-broken", "loaded drivers", len(machine.modules), machine.module_walk)
+    if machine.modules:
+        yield from _broken("module-list-broken", "loaded drivers", machine.module_walk)
 
 
 def process_list_broken(machine: KernelSnapshot) -> Iterator[Finding]:
     """The kernel's list of processes does not come back to its head: some may be missing."""
-    processes = machine.processes
-    count = 0 if isinstance(processes, Absent) else len(processes)
-    yield from _broken("process-list-broken", "processes", count, machine.process_walk)
+    yield from _broken("process-list-broken", "processes", machine.process_walk)
 
 
-def _broken(code: str, what: str, count: int, walked: Walked | Absent) -> Iterator[Finding]:
+def _broken(code: str, what: str, walked: Walked | Absent) -> Iterator[Finding]:
     if isinstance(walked, Absent) or walked.end is ListEnd.WHOLE:
         return
+    count = len(walked.entries)
     back = f", {walked.backwards} of them by the way back from its head" if walked.backwards else ""
     message = f"the list of {what} is broken at {walked.at:#x}: {walked.end.value}; {count} were read{back}"
     yield warning(code, message)
@@ -110,16 +111,12 @@ KERNEL_CHECKS: tuple[Callable[[KernelSnapshot], Iterable[Finding]], ...] = (
 """Every check of memory by pages. A check is a generator of findings with stable codes; it never raises."""
 
 
-def kernel_findings(machine: KernelSnapshot) -> tuple[Finding, ...]:
+def kernel_findings(machine: Snapshot) -> tuple[Finding, ...]:
     """What is wrong or remarkable about a dump that holds pages: its header, then its pages, then what is in them."""
+    if not isinstance(machine, KernelSnapshot):
+        return ()
     found: list[Finding] = []
     if isinstance(machine, BigDump):
         evidence = HeaderEvidence(machine, machine.file)
         found += (finding for check in ANY_HEADER_CHECKS for finding in check(evidence))
     return (*found, *(finding for check in KERNEL_CHECKS for finding in check(machine)))
-
-
-def trouble_words(reason: FormatError) -> str:
-    """An error in words, without the place, which a finding has in a field of its own."""
-    details = [f"{word} {text}" for word, text in (("expected", reason.expected), ("found", reason.found)) if text]
-    return f"{reason.what}: {', '.join(details)}" if details else reason.what

@@ -7,16 +7,13 @@ from enum import Enum
 from typing import NamedTuple
 
 from smalldump.checking.content import data_start
-from smalldump.checking.evidence import error
+from smalldump.checking.evidence import error, trouble_words
 from smalldump.checking.findings import findings
-from smalldump.checking.kernel_checks import kernel_findings, trouble_words
 from smalldump.errors import FormatError, NotADump, UnsupportedFormat
 from smalldump.model import Snapshot
 from smalldump.model.absent import Absent
-from smalldump.model.records import Finding, Severity
-from smalldump.sources.big import BigDump
+from smalldump.model.records import BugCheck, Finding, Severity
 from smalldump.sources.detect import open_snapshot
-from smalldump.sources.kernel_snapshot import KernelSnapshot
 from smalldump.sources.small import SmallDump
 
 __all__ = ["CheckResult", "FileState", "check", "readable", "state"]
@@ -82,7 +79,9 @@ def check(data: memoryview, name: str = "") -> CheckResult:
 def _findings(dump: Snapshot) -> tuple[Finding, ...]:
     if isinstance(dump, SmallDump):
         return findings(dump)
-    return kernel_findings(dump) if isinstance(dump, KernelSnapshot) else ()
+    from smalldump.checking.kernel_checks import kernel_findings
+
+    return kernel_findings(dump)
 
 
 def _refusal(data: memoryview, reason: FormatError) -> Finding:
@@ -101,10 +100,8 @@ def _refusal(data: memoryview, reason: FormatError) -> Finding:
 
 def readable(dump: Snapshot) -> Iterator[str]:
     """What can be read of a dump, however damaged, in words."""
-    unwritten = isinstance(dump, SmallDump | BigDump) and isinstance(dump.file.fact("bug_check_code"), Absent)
-    if not unwritten and not isinstance(dump.bug_check, Absent):
-        yield "bug check"
     for name, fact in (
+        ("bug check", _bug_check(dump)),
         ("registers", dump.contexts.crash),
         ("call stack", dump.stack),
         ("processor", dump.processor),
@@ -122,3 +119,9 @@ def readable(dump: Snapshot) -> Iterator[str]:
     ):
         if not isinstance(facts, Absent) and len(facts):
             yield f"{len(facts)} {name}"
+
+
+def _bug_check(dump: Snapshot) -> BugCheck | Absent:
+    # Of a small dump's header that was never written there is only the fill.
+    code = dump.file.fact("bug_check_code") if isinstance(dump, SmallDump) else 0
+    return code if isinstance(code, Absent) else dump.bug_check

@@ -1,4 +1,4 @@
-"""Progress: a bar on the terminal while a long batch runs, and nothing of it anywhere else."""
+"""Progress on the terminal while something takes long, and nothing of it anywhere else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from smalldump.intake.folders import files_under
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-__all__ = ["Watch"]
+__all__ = ["Watch", "at_work"]
 
 _HANDFUL = 8
 
@@ -58,6 +58,21 @@ class Watch:
                 bar.update(task, completed=done, description=outcome.name, dumps=dumps)
                 with _out_of_the_way(bar):
                     yield outcome
+
+
+@contextmanager
+def at_work(what: str, *, long: bool) -> Iterator[None]:
+    """Tell on standard error what is at work and for how long: only if it may take long, only on a terminal."""
+    if not long or not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    parts = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*parts, console=Console(stderr=True), transient=True, redirect_stdout=False) as shown:
+        shown.add_task(what, total=None)
+        yield
 
 
 def _files(paths: Iterable[str]) -> Iterator[Path]:

@@ -19,6 +19,7 @@ from smalldump.cli.console import complain, say, screen_width
 from smalldump.cli.exits import ExitCode
 from smalldump.cli.options import no_terminal
 from smalldump.cli.parameters import parse_range, parse_size, parsed, timezone_option
+from smalldump.cli.progress import at_work
 from smalldump.collect import installed_contributors
 from smalldump.compose import Composed, compose
 from smalldump.intake import open_single
@@ -134,7 +135,9 @@ def write(
     place = _place(output, reserve, plan=plan)
     with _opened(source) as (machine, code):
         wish = _Wish(profile, size, tuple(requested(page, machine.machine) for page in pages), scrub)
-        say(_planned(machine, wish, form) if plan else _written(machine, wish, place, zone, form))
+        with at_work(f"{machine.name}: reading what goes in", long=machine.has_pages):
+            text = _planned(machine, wish, form) if plan else _written(machine, wish, place, zone, form)
+        say(text)
     return code
 
 

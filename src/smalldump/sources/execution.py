@@ -27,6 +27,7 @@ _MOST_THREADS = 1024
 _SEARCHED = 64 << 20  # bytes; blocks may show the same bytes of a file at many addresses
 _LARGEST_THREAD = 0x1000
 _LONGEST_STACK = 0x20000
+_MOST_STACK_BYTES = 32 << 20  # of all processors together; hostile tables show one stack at thousands of addresses
 _THREAD_TYPE = 6
 """KOBJECTS: ThreadObject, in the first byte of a DISPATCHER_HEADER (the highest bit marks a lock)."""
 _RUNNING, _LAST_STATE = 2, 9
@@ -55,21 +56,29 @@ def read_processors(
     pointers = struct.unpack_from(f"<{len(data) // size}{'Q' if size == 8 else 'I'}", data)
     if not any(pointers):
         return Absent.NOT_CAPTURED
-    reader = _Processors(machine, offsets, memory)
-    return tuple(reader.state(number, prcb, number == crashed) for number, prcb in enumerate(pointers) if prcb)
+    reader, numbers = _Processors(machine, offsets, memory), dict[int, int]()
+    for number, prcb in enumerate(pointers):
+        numbers.setdefault(prcb, number)  # no two processors share a KPRCB
+    return tuple(reader.state(number, prcb, number == crashed) for prcb, number in numbers.items() if prcb)
 
 
 class _Processors:
     def __init__(self, machine: Machine, offsets: StructureOffsets, memory: AddressSpace) -> None:
         self.machine, self.offsets, self.memory = machine, offsets, memory
+        self.left = _MOST_STACK_BYTES
 
     def state(self, number: int, prcb: int, crashed: bool) -> ProcessorState:
         thread, idle = self._pointer(prcb, "current"), self._pointer(prcb, "idle")
         known = not isinstance(thread, Absent) and not isinstance(idle, Absent)
         registers = self._registers(prcb, number)
-        stack = registers if isinstance(registers, Absent) else stack_from(self.memory, registers, self._base(thread))
+        stack = registers if isinstance(registers, Absent) else self._stack(registers, thread)
         is_idle = thread == idle if known else Absent.NOT_CAPTURED
         return ProcessorState(number, crashed, prcb, thread, is_idle, registers, stack)
+
+    def _stack(self, registers: Registers, thread: int | Absent) -> StackWindow | Absent:
+        found = stack_from(self.memory, registers, self._base(thread)) if self.left > 0 else Absent.NOT_CAPTURED
+        self.left -= 0 if isinstance(found, Absent) else len(found.data)
+        return found
 
     def _base(self, thread: int | Absent) -> int | Absent:
         return thread if isinstance(thread, Absent) else self._pointer(thread, "base", "ETHREAD")

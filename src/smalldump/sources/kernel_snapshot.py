@@ -31,7 +31,7 @@ from smalldump.sources.header_facts import build_lab
 from smalldump.sources.kernel_counters import counters_in_memory
 from smalldump.sources.kernel_stack import stack_bytes
 from smalldump.sources.list_walk import Walked
-from smalldump.sources.process_list import processes_in_memory
+from smalldump.sources.process_list import read_processes, walk_processes
 from smalldump.sources.secondary import read_requests
 from smalldump.sources.structured import StructuredSnapshot
 from smalldump.sources.triage_ranges import triage_ranges
@@ -235,22 +235,22 @@ class KernelSnapshot(StructuredSnapshot):
         return self._modules[1]
 
     @cached_property
-    def _processes(self) -> tuple[tuple[Process, ...], Walked | Absent]:
+    def _processes(self) -> tuple[tuple[int, ...], Walked] | Absent:
         head = self.words.get("ps_active_process_head", 0) & self.machine.mask
-        if not head:
-            return (), Absent.NOT_CAPTURED
-        return processes_in_memory(self.memory, self.machine, self.offsets, head)
+        return walk_processes(self.memory, self.machine, self.offsets, head) if head else Absent.NOT_CAPTURED
 
     @cached_property
     def processes(self) -> Sequence[Process] | Absent:
         """All processes, in the order of PsActiveProcessHead."""
-        found, walked = self._processes
-        return walked if isinstance(walked, Absent) else found
+        found = self._processes
+        if isinstance(found, Absent):
+            return found
+        return tuple(read_processes(self.memory, self.machine, self.offsets, found[0]))
 
     @property
     def process_walk(self) -> Walked | Absent:
         """How the walk along the list of processes went; Absent where there was no list to walk along."""
-        return self._processes[1]
+        return self._processes if isinstance(self._processes, Absent) else self._processes[1]
 
     @cached_property
     def unloaded_modules(self) -> Sequence[UnloadedModule] | Absent:

@@ -201,10 +201,11 @@ class _Sheet:
         drivers = self.contents.unloaded or ()
         data = bytearray(len(drivers).to_bytes(8 if self.wide else 4, "little"))
         for driver in drivers:
-            name = driver.name.encode("utf-16-le", "replace")[:_NAME_BYTES]
+            whole = driver.name.encode("utf-16-le", "replace")
+            name, cut = whole[:_NAME_BYTES], driver.truncated_name or len(whole) > _NAME_BYTES
             data += kind.build(
                 length=len(name),
-                maximum_length=len(name) if driver.truncated_name else len(name) + 2,
+                maximum_length=len(name) if cut else len(name) + 2,
                 driver_name=name.decode("utf-16-le", "replace"),
                 start_address=driver.base,
                 end_address=driver.end,
