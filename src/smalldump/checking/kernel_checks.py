@@ -14,6 +14,7 @@ from smalldump.sources.big import BigDump
 from smalldump.sources.crashed_processor import Sign
 from smalldump.sources.kernel_snapshot import KernelSnapshot
 from smalldump.sources.list_walk import ListEnd, Walked
+from smalldump.sources.ram import RamSnapshot
 
 __all__ = ["KERNEL_CHECKS", "kernel_findings"]
 
@@ -86,6 +87,17 @@ def crashed_processor_unsure(machine: KernelSnapshot) -> Iterator[Finding]:
         yield info("crashed-processor", message)
 
 
+def kernel_found(machine: KernelSnapshot) -> Iterator[Finding]:
+    """How the kernel was found in a memory image, where nothing names its place; and what was not found."""
+    if not isinstance(machine, RamSnapshot):
+        return
+    for name, fact in machine.discovery.facts:
+        if fact.value:
+            yield info("kernel-found", f"{name} found by {fact.how}")
+        else:
+            yield warning("kernel-not-found", f"{name} not found: {fact.how}")
+
+
 KERNEL_CHECKS: tuple[Callable[[KernelSnapshot], Iterable[Finding]], ...] = (
     pages_damaged,
     pages_cut,
@@ -94,6 +106,7 @@ KERNEL_CHECKS: tuple[Callable[[KernelSnapshot], Iterable[Finding]], ...] = (
     process_list_broken,
     modules_missing,
     crashed_processor_unsure,
+    kernel_found,
 )
 """Every check of memory by pages. A check is a generator of findings with stable codes; it never raises."""
 

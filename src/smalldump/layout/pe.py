@@ -21,6 +21,7 @@ __all__ = [
     "NB10",
     "PE_SIGNATURE",
     "RSDS",
+    "WRITABLE",
     "CodeViewNb10",
     "CodeViewRsds",
     "DataDirectory",
@@ -41,6 +42,8 @@ PE_SIGNATURE = b"PE\0\0"
 """What stands where the DOS header leads."""
 EXECUTABLE = 0x20000000
 """`IMAGE_SCN_MEM_EXECUTE`, of a section's characteristics."""
+WRITABLE = 0x80000000
+"""`IMAGE_SCN_MEM_WRITE`, of a section's characteristics."""
 CODEVIEW = 2
 """`IMAGE_DEBUG_TYPE_CODEVIEW`."""
 RSDS, NB10 = b"RSDS", b"NB10"

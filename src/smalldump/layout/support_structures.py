@@ -267,6 +267,13 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         "tests/symbols/test_cabinet.py::test_others_read_the_same",
     ),
     StructureSupport(
+        "KUSER_SHARED_DATA, KPCR, DBGKD_GET_VERSION64, PROCESSOR_START_BLOCK",
+        "x86, x64",
+        ("KuserSharedData", "Kpcr64", "Kpcr32", "DbgkdGetVersion64", "ProcessorStartBlock"),
+        "Windows Driver Kit, public symbols; the last one: public descriptions",
+        "tests/sources/discovery/test_discover.py::test_the_version_block_leads_to_the_debugger_data_block",
+    ),
+    StructureSupport(
         "Complete and kernel memory dumps (types 2, 5, 6)",
         "x86, x64, ARM64",
         ("SummaryDump32", "SummaryDump64", "BitmapDump"),

@@ -33,6 +33,10 @@ class PhysicalSpace(AddressSpace):
     def ranges(self) -> Iterator[tuple[int, int]]:
         """What is there, ascending: start and end (exclusive) of ranges that do not touch more than they must."""
 
+    def data_ranges(self) -> Iterator[tuple[int, int]]:
+        """The same without parts that are known to be zeros, since the file has holes there."""
+        return self.ranges()
+
     def offset_of(self, address: int) -> int | None:  # noqa: ARG002
         """File offset of the byte at `address`, or None if it is not there, or only in packed form."""
         return None
@@ -85,6 +89,14 @@ class RunSpace(PhysicalSpace):
 
     def ranges(self) -> Iterator[tuple[int, int]]:
         return zip(self._starts, self._ends, strict=True)
+
+    def data_ranges(self) -> Iterator[tuple[int, int]]:
+        if not isinstance(self._file, FileSpace):
+            yield from self.ranges()
+            return
+        for start, end, offset in zip(self._starts, self._ends, self._offsets, strict=True):
+            for first, last in self._file.data_ranges(offset, offset + end - start):
+                yield start + first - offset, start + last - offset
 
     def offset_of(self, address: int) -> int | None:
         index = bisect_right(self._starts, address) - 1

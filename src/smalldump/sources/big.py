@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 
-from smalldump.errors import FormatError, MemoryUnavailable
+from smalldump.errors import FormatError
 from smalldump.layout.blobs import BlobChain, walk_blobs
 from smalldump.layout.dump import DumpType
-from smalldump.memory import BytesSpace, PhysicalSpace
+from smalldump.memory import BytesSpace
 from smalldump.memory.paging import PagingKind, Translation, VirtualSpace
 from smalldump.model import Absent, Blob, BugCheck, DumpFacts, ExceptionRecord, Registers, Structure, System
 from smalldump.model.machine import ARM64, X64, X86
 from smalldump.sources.debugger_block import block_in_memory
+from smalldump.sources.discovery import discover
 from smalldump.sources.dump_file import DumpFile
+from smalldump.sources.found_kernel import clues_of, file_place, found_kernel
 from smalldump.sources.header_facts import (
     bug_check,
     dump_facts,
@@ -114,7 +116,16 @@ def _kernel(file: DumpFile, physical: PhysicalMemory) -> Kernel:
     if not spaces:
         return _no_memory(file, physical.kind, physical.troubles)
     kernels = [_seen_by(space, file, physical) for space in spaces]
-    return next((kernel for kernel in kernels if not isinstance(kernel.block, Absent)), kernels[0])
+    seen = next((kernel for kernel in kernels if not isinstance(kernel.block, Absent)), None)
+    return seen or _searched(file, physical) or kernels[0]
+
+
+def _searched(file: DumpFile, physical: PhysicalMemory) -> Kernel | None:
+    # The block is encoded, or the header's words are wrong.
+    if file.machine not in _PAGING:
+        return None
+    found = discover(physical.space, clues_of(physical)._replace(machine=file.machine, stored=len(file.data)))
+    return found_kernel(physical, found) if found.debugger_data else None
 
 
 def _seen_by(space: VirtualSpace, file: DumpFile, physical: PhysicalMemory) -> Kernel:
@@ -123,7 +134,7 @@ def _seen_by(space: VirtualSpace, file: DumpFile, physical: PhysicalMemory) -> K
     return Kernel(
         machine,
         space,
-        partial(_place, space, physical.space),
+        partial(file_place, space, physical.space),
         block,
         address,
         _pointer(file, "ps_loaded_module_list"),
@@ -139,13 +150,6 @@ def _no_memory(file: DumpFile, kind: str, troubles: tuple[FormatError, ...]) -> 
 def _pointer(file: DumpFile, name: str) -> int | Absent:
     value = file.fact(name)
     return value if isinstance(value, Absent) else value & file.machine.mask or Absent.NOT_CAPTURED
-
-
-def _place(space: VirtualSpace, physical: PhysicalSpace, address: int) -> int:
-    try:
-        return physical.offset_of(space.translate(address)) or 0
-    except MemoryUnavailable:
-        return 0
 
 
 def _nowhere(_: int) -> int:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
+from smalldump.errors import FormatError
 from smalldump.layout.dump import SIGNATURE_32, SIGNATURE_64, DumpHeader32, DumpHeader64, DumpType
+from smalldump.layout.elf import ELF_SIGNATURE
+from smalldump.layout.kdump import FLAT_SIGNATURE, KDUMP_SIGNATURE
+from smalldump.layout.lime import LIME_SIGNATURE
 from smalldump.model import Snapshot
 from smalldump.sources.small import SmallDump
 
@@ -23,6 +28,12 @@ def _kernel_dump(data: memoryview, name: str, release: Callable[[], None]) -> Sn
     return BigDump(data, name, release)
 
 
+def _memory_image(data: memoryview, name: str, release: Callable[[], None]) -> Snapshot:
+    from smalldump.sources.ram import RamSnapshot
+
+    return RamSnapshot(data, name, release)
+
+
 _BY_PAGES = frozenset(
     {
         DumpType.FULL,
@@ -35,8 +46,18 @@ _BY_PAGES = frozenset(
     }
 )
 
-SOURCES: tuple[tuple[bytes, Opener], ...] = ((SIGNATURE_64, _kernel_dump), (SIGNATURE_32, _kernel_dump))
+SOURCES: tuple[tuple[bytes, Opener], ...] = (
+    (SIGNATURE_64, _kernel_dump),
+    (SIGNATURE_32, _kernel_dump),
+    (ELF_SIGNATURE, _memory_image),
+    (LIME_SIGNATURE, _memory_image),
+    (KDUMP_SIGNATURE, _memory_image),
+    (FLAT_SIGNATURE, _memory_image),
+)
 """First bytes and who opens such files."""
+
+_SMALLEST_IMAGE, _PAGE = 16 << 20, 0x1000
+"""A raw image of memory has no signature, but whole pages, and no Windows ran with less memory."""
 
 
 def open_snapshot(data: memoryview, name: str, release: Callable[[], None] = lambda: None) -> Snapshot:
@@ -53,4 +74,7 @@ def open_snapshot(data: memoryview, name: str, release: Callable[[], None] = lam
     for signature, opener in SOURCES:
         if data[: len(signature)] == signature:
             return opener(data, name, release)
+    if len(data) >= _SMALLEST_IMAGE and not len(data) % _PAGE:
+        with suppress(FormatError):
+            return _memory_image(data, name, release)
     return SmallDump(data, name, release)  # which says what is wrong with the signature

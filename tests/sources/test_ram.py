@@ -1,0 +1,225 @@
+"""Memory images: the machine tells what its small dump tells, whatever its memory lies in."""
+
+from __future__ import annotations
+
+import lzma
+import struct
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from smalldump.errors import NotADump, SourceUnreadable, UnsupportedFormat
+from smalldump.model import Absent, Snapshot
+from smalldump.sources.big import BigDump
+from smalldump.sources.crashed_processor import Sign
+from smalldump.sources.detect import open_snapshot
+from smalldump.sources.ram import RamSnapshot
+from smalldump.sources.small import SmallDump
+from tests.physical_files import elf_core, lime_image, qemu_note
+from tests.synth.big_machine import BigMachine
+from tests.synth.builder import DumpBuilder
+from tests.synth.stories import demo, xp
+
+PAGE = 0x1000
+SHARED = {64: 0xFFFFF78000000000, 32: 0xFFDF0000}
+SELF = {64: 0x180 - 0x18, 32: 0x120 - 0x1C}
+TIME, UPTIME = 133_563_846_122_857_196, 238_299_448_395
+STORIES: dict[str, Callable[[], DumpBuilder]] = {"x64": demo.builder, "x86": xp.builder}
+FACTS = ["machine", "build_lab", "bug_check", "process", "thread", "modules"]
+
+
+@cache
+def bare(story: str) -> BigMachine:
+    """The machine of a story with what a kernel is found by: KUSER_SHARED_DATA, KPCRs, tables that name themselves."""
+    story_facts = STORIES[story]()
+    machine = BigMachine(replace(story_facts, process=replace(story_facts.process, directory_table_base=0x200000)))
+    facts, bits = machine.facts, machine.bits
+    machine.write(machine.at["NtBuildLab"], _lab(facts))
+    machine.pointers(machine.at["KiBugcheckData"], *(value % (1 << bits) for value in facts.bug_check))
+    page = bytearray(PAGE)
+    for offset, value in ((0x08, UPTIME), (0x14, TIME)):
+        struct.pack_into("<III", page, offset, value & 0xFFFFFFFF, value >> 32, value >> 32)
+    page[0x30:0x44] = "C:\\Windows".encode("utf-16-le")
+    struct.pack_into("<III", page, 0x260, facts.windows.build if bits == 64 else 0, facts.product_type or 1, 1)
+    struct.pack_into("<II", page, 0x26C, *((10, 0) if bits == 64 else (5, 1)))
+    struct.pack_into("<I", page, 0x2D0, facts.suite_mask or 0x100)
+    machine.write(SHARED[bits], bytes(page))
+    array = machine.at["KiProcessorBlock"]
+    for number in range(facts.processors):
+        prcb = int.from_bytes(machine.memory_at(array + number * machine.word, machine.word), "little")
+        machine.pointers(prcb - SELF[bits], prcb - (0x180 if bits == 64 else 0x120))
+    machine.pointers(array + facts.processors * machine.word, 0)
+    _name_itself(machine)
+    return machine
+
+
+def _lab(facts: DumpBuilder) -> bytes:
+    return (facts.windows.build_lab or f"{facts.windows.build}.xpsp_sp3_qfe").encode() + b"\0"
+
+
+def _name_itself(machine: BigMachine) -> None:
+    tables = machine.tables
+    if machine.mode == "X64":
+        tables.put(tables.root + 8 * 0x1ED, tables.root | 0x63)
+    elif machine.mode == "X86":
+        tables.put(tables.root + 4 * 0x300, tables.root | 0x63)
+    else:
+        for quarter in range(4):
+            tables.entry_address(quarter << 30, 2)
+        directories = [tables.get(tables.root + 8 * quarter) & -PAGE for quarter in range(4)]
+        for quarter, directory in enumerate(directories):
+            tables.put(directories[3] + 8 * quarter, directory | 0x63)
+
+
+def pages(machine: BigMachine) -> dict[int, bytes]:
+    return {address // PAGE: bytes(page) for address, page in machine.tables.memory.items()}
+
+
+def raw(machine: BigMachine) -> bytes:
+    memory = pages(machine)
+    last = max(*memory, (16 << 20) // PAGE - 1)
+    return b"".join(memory.get(number, bytes(PAGE)) for number in range(last + 1))
+
+
+def core(machine: BigMachine, **registers: int) -> bytes:
+    notes = qemu_note({"cr3": machine.tables.root, "rip": 0x7FF712345678, "rsp": 0x12340000} | registers)
+    return elf_core(pages(machine), notes, 64, 62 if machine.bits == 64 else 3)
+
+
+CONTAINERS: dict[str, Callable[[BigMachine], bytes]] = {
+    "raw": raw,
+    "LiME": lambda machine: lime_image(pages(machine)),
+    "ELF": core,
+}
+
+
+@pytest.fixture(scope="module", params=[(story, kind) for story in STORIES for kind in CONTAINERS], ids="-".join)
+def pair(request: pytest.FixtureRequest) -> tuple[RamSnapshot, SmallDump]:
+    story, kind = request.param
+    opened = open_snapshot(memoryview(CONTAINERS[kind](bare(story))), "memory")
+    assert isinstance(opened, RamSnapshot)
+    return opened, SmallDump(memoryview(bare(story).facts.build().bytes))
+
+
+@pytest.mark.parametrize("fact", FACTS)
+def test_the_same_facts_as_the_small_dump(pair: tuple[RamSnapshot, SmallDump], fact: str) -> None:
+    ram, small = (_comparable(machine, fact) for machine in pair)
+    assert ram == small or (fact == "build_lab" and isinstance(small, Absent))
+
+
+def _comparable(machine: Snapshot, fact: str) -> object:
+    value = getattr(machine, fact)
+    return [(each.name, each.base, each.size) for each in value] if fact == "modules" else value
+
+
+def test_the_machine_and_its_windows(pair: tuple[RamSnapshot, SmallDump]) -> None:
+    ram, small = (machine.system for machine in pair)
+    for name in ("build", "processors", "pae", "service_pack", "product_type", "suite_mask", "kernel_base"):
+        if not isinstance(getattr(small, name), Absent) or isinstance(getattr(ram, name), Absent):
+            assert getattr(ram, name) == getattr(small, name), name
+    assert ram.checked is (False if ram.machine.bits == 64 else Absent.NOT_CAPTURED)  # XP's lab does not say
+
+
+def test_registers_and_stack(pair: tuple[RamSnapshot, SmallDump]) -> None:
+    ram, small = pair
+    assert not isinstance(ram.stack, Absent)
+    assert not isinstance(small.stack, Absent)
+    assert ram.stack.start == small.stack.start
+    assert bytes(small.stack.data) == bytes(ram.stack.data)[: len(small.stack.data)]
+    assert ram.crashed is not None
+
+
+def test_the_moment(pair: tuple[RamSnapshot, SmallDump]) -> None:
+    dump = pair[0].dump
+    assert str(dump.time) == "2024-03-31 18:50:12.285719+00:00"
+    assert str(dump.uptime) == "6:37:09.944839"
+    assert dump.writer is Absent.NOT_APPLICABLE
+    assert dump.fields["directory_table_base"] == pair[0].discovery.translation.value.table  # type: ignore[union-attr]
+
+
+def test_every_found_fact_says_how(pair: tuple[RamSnapshot, SmallDump]) -> None:
+    found = pair[0].discovery
+    for fact in (found.translation, found.kernel_base, found.debugger_block, found.build):
+        assert fact.value
+        assert fact.how
+
+
+# --- what there is no bug check for
+
+
+def stopped_by_nobody() -> BigMachine:
+    """A machine that a monitor stopped: no bug check, no frozen registers."""
+    machine = bare.__wrapped__("x64")
+    facts = machine.facts
+    machine.write(machine.at["KiBugcheckData"], bytes(40))
+    for number in range(facts.processors):
+        prcb = int.from_bytes(machine.memory_at(machine.at["KiProcessorBlock"] + number * 8, 8), "little")
+        context = int.from_bytes(machine.memory_at(prcb + facts.windows.offsets["pr_context"], 8), "little")
+        machine.write(context, bytes(0x4D0))
+    return machine
+
+
+def test_a_machine_that_a_monitor_stopped() -> None:
+    machine = stopped_by_nobody()
+    snapshot = RamSnapshot(
+        memoryview(core(machine, rip=machine.facts.kernel.base + 0x1234, rsp=machine.facts.stack.low))
+    )
+    assert snapshot.bug_check is Absent.NOT_APPLICABLE
+    registers = snapshot.contexts.header
+    assert not isinstance(registers, Absent)
+    assert (registers.pc, registers.source) == (machine.facts.kernel.base + 0x1234, "QEMU's note")
+    assert not isinstance(snapshot.processors, Absent)
+    assert snapshot.crashed is not None
+    assert snapshot.crashed.sign in {Sign.GUESS, Sign.ONLY}
+
+
+# --- no Windows
+
+
+@pytest.mark.parametrize("data", [bytes(16 << 20), b"\x11" * (16 << 20)], ids=["zeros", "ones"])
+def test_large_files_that_are_no_memory(data: bytes) -> None:
+    with pytest.raises(NotADump):
+        open_snapshot(memoryview(data), "large.bin")
+
+
+def test_memory_without_windows() -> None:
+    with pytest.raises(UnsupportedFormat, match="no Windows in this LiME"):
+        open_snapshot(memoryview(lime_image({5: bytes(PAGE)})), "linux.lime")
+
+
+def test_a_closed_image() -> None:
+    closed: list[bool] = []
+    snapshot = RamSnapshot(memoryview(raw(bare("x64"))), "memory.raw", lambda: closed.append(True))
+    assert snapshot.bug_check
+    snapshot.close()
+    assert closed == [True]
+    assert snapshot.bug_check
+    with pytest.raises(SourceUnreadable):
+        _ = snapshot.kernel
+
+
+# --- dumps whose header does not lead to the kernel
+
+
+def test_a_complete_dump_with_a_wrong_root() -> None:
+    data = bytearray(bare("x64").complete())
+    struct.pack_into("<Q", data, 0x10, 0x7000)
+    dump = BigDump(memoryview(data), "broken.dmp")
+    assert dump.build_lab == BigDump(memoryview(bare("x64").complete())).build_lab
+    assert len(dump.modules) == len(bare("x64").facts.drivers)
+
+
+def test_an_encoded_block_of_a_stopped_machine(samples: Path) -> None:
+    """A synthetic machine by an independent generator, whose debugger data block is encoded."""
+    packed = samples / "engine-written" / "win10_x64_19041_encoded.elf.xz"
+    snapshot = open_snapshot(memoryview(lzma.decompress(packed.read_bytes())), packed.name)
+    assert isinstance(snapshot, RamSnapshot)
+    assert snapshot.discovery.encoded
+    assert snapshot.discovery.debugger_block.value == 0xFFFFF8046B000000
+    assert snapshot.kernel_base == 0xFFFFF8046AE00000
+    assert not isinstance(snapshot.bug_check, Absent)
+    assert (snapshot.bug_check.code, snapshot.bug_check.parameters[3]) == (0xD1, 0xFFFFF8046EFAD192)
+    assert len(snapshot.modules) == 40
