@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from smalldump.collect.contributors import Failure, asked_by_contributors
+from smalldump.collect.kernel_variables import kernel_variables
+from smalldump.collect.pointers import pages_of_registers, pointed_to_by_structures
 from smalldump.collect.processor_group import processor_group
-from smalldump.model import Absent, Blob, Module, Registers, Snapshot
+from smalldump.collect.processors import frames_elsewhere, other_processors
+from smalldump.collect.stacks import stacks_beyond
+from smalldump.collect.stop_objects import stop_objects
+from smalldump.collect.unwind_data import NotedImages
+from smalldump.model import Absent, Blob, Registers, Snapshot
 from smalldump.model.requests import DumpContributor, RangeRequest, Rank
-from smalldump.unwind import walk
+from smalldump.unwind import CodeLookup, Frame, FrameTrust, walk
 
 __all__ = ["Collection", "collect"]
 
 _PAGE = 0x1000
 _LAB_BYTES = 0x100  # what dbgeng copies of NtBuildLab
 _CODE_AT_PC = 0x10  # one byte keeps debuggers from inventing a frame; one instruction can be shown
-_CODE_BEHIND_RETURN = 0x100
+_CODE_BEFORE_RETURN, _CODE_BEHIND_RETURN = 0x10, 0x100  # the longest CALL; what unwinders look at
 
 
 class Collection(NamedTuple):
@@ -47,23 +53,30 @@ def collect(
         contributors: Components that may add something of their own.
     """
     asked, blobs, failures = asked_by_contributors(machine, contributors)
-    frames = _frames_in_drivers(machine)
+    images = NotedImages(machine.memory)
+    frames = _frames(machine, images)
+    group = list(processor_group(machine))
     requests = [
         *_mandatory(machine),
-        *processor_group(machine),
-        *_bug_check_pages(machine),
+        *group,
+        *_of_the_bug_check(machine),
         *wanted,
         *_asked_before(machine),
         *asked,
-        *_code_of_the_stack(frames),
-        *_register_pages(machine),
+        *stacks_beyond(machine, frames),
+        *_of_images(images, frames, Rank.UNWIND),
+        *_code_of(frames, Rank.CODE),
+        *(_of_other_processors(machine, images) if group else ()),
+        *pages_of_registers(machine),
+        *kernel_variables(machine),
+        *pointed_to_by_structures(machine),
         *_held_already(machine),
     ]
     return Collection(
         tuple(sorted(requests, key=lambda request: request.rank)),
         (*machine.blobs, *blobs),
         tuple(failures),
-        frozenset(driver.base for _, driver in frames),
+        _bases(frames),
     )
 
 
@@ -82,10 +95,11 @@ def _contexts(machine: Snapshot) -> Iterator[Registers]:
             yield registers
 
 
-def _bug_check_pages(machine: Snapshot) -> Iterator[RangeRequest]:
+def _of_the_bug_check(machine: Snapshot) -> Iterator[RangeRequest]:
     stop = machine.bug_check
     if isinstance(stop, Absent):
         return
+    yield from stop_objects(machine)
     for number, value in enumerate(stop.parameters, 1):
         if value >= machine.machine.kernel_start:
             yield RangeRequest(value & -_PAGE, _PAGE, f"page of parameter {number}", rank=Rank.BUG_CHECK)
@@ -96,22 +110,35 @@ def _asked_before(machine: Snapshot) -> Iterator[RangeRequest]:
         yield RangeRequest(request.address, request.size, "asked for", request.component, Rank.COMPONENT)
 
 
-def _frames_in_drivers(machine: Snapshot) -> list[tuple[int, Module]]:
-    stacks = walk(machine)
-    frames = (*stacks.crash.frames, *stacks.dispatch.frames)
-    return [(frame.pc, frame.module) for frame in frames if frame.module is not None]
+def _frames(machine: Snapshot, images: CodeLookup) -> Sequence[Frame]:
+    stacks = walk(machine, images)
+    return (*stacks.crash.frames, *stacks.dispatch.frames)
 
 
-def _code_of_the_stack(frames: Iterable[tuple[int, Module]]) -> Iterator[RangeRequest]:
-    for pc, _ in frames:
-        yield RangeRequest(pc, _CODE_BEHIND_RETURN, "code behind a return address", rank=Rank.CODE)
+def _bases(frames: Iterable[Frame]) -> frozenset[int]:
+    return frozenset(frame.module.base for frame in frames if frame.module is not None)
 
 
-def _register_pages(machine: Snapshot) -> Iterator[RangeRequest]:
-    for registers in _contexts(machine):
-        for name, value in registers.values.items():
-            if machine.machine.kernel_start <= value <= machine.machine.mask - _PAGE:
-                yield RangeRequest(value & -_PAGE, _PAGE, f"page of {name}", rank=Rank.REGISTER_PAGE)
+# Of drivers that only a search found on the stack, what could be had if it is right.
+def _of_images(images: NotedImages, frames: Sequence[Frame], rank: Rank) -> Iterator[RangeRequest]:
+    sure = _bases(frame for frame in frames if frame.trust > FrameTrust.SCAN)
+    yield from images.requests(sure, rank)
+    yield from images.tables(sure)
+    yield from images.requests(_bases(frames), Rank.OTHER)
+
+
+def _code_of(frames: Iterable[Frame], rank: Rank) -> Iterator[RangeRequest]:
+    size = _CODE_BEFORE_RETURN + _CODE_BEHIND_RETURN
+    for frame in frames:
+        if frame.module is not None:
+            yield RangeRequest(frame.pc - _CODE_BEFORE_RETURN, size, "code around a return address", rank=rank)
+
+
+def _of_other_processors(machine: Snapshot, images: NotedImages) -> Iterator[RangeRequest]:
+    yield from other_processors(machine)
+    frames = list(frames_elsewhere(machine, images))
+    yield from _of_images(images, frames, Rank.PROCESSORS)
+    yield from _code_of(frames, Rank.PROCESSORS)
 
 
 def _held_already(machine: Snapshot) -> Iterator[RangeRequest]:

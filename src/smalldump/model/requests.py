@@ -23,13 +23,17 @@ class Rank(IntEnum):
     """What the bug check's parameters point to."""
     USER = 3
     """Asked for by whoever has the dump written."""
-    COMPONENT = 4
+    UNWIND = 4
+    """Headers and unwind data of the images on the stack, without which nobody unwinds it for sure."""
+    COMPONENT = 5
     """Asked for by a driver or a contributor."""
-    CODE = 5
+    CODE = 6
     """Code around the addresses on the stack."""
-    REGISTER_PAGE = 6
+    PROCESSORS = 7
+    """What the other processors were doing."""
+    REGISTER_PAGE = 8
     """Memory that a register points to."""
-    OTHER = 7
+    OTHER = 9
     """Everything else."""
 
     @property
