@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import engine_stacks, listing, scanning, speed, stack_truth, symbols, unwinding, writing
+from benchmarks import big, engine_stacks, listing, scanning, speed, stack_truth, symbols, unwinding, writing
 
 __all__ = ["BENCHMARKS", "chosen", "main"]
 
@@ -17,6 +17,7 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "unwinding": lambda _: unwinding.main(),
     "engine_stacks": lambda _: engine_stacks.main(),
     "symbols": lambda _: symbols.main(),
+    "big": big.main,
     "writing": writing.main,
     "listing": listing.main,
     "scanning": lambda _: scanning.main(),

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from benchmarks import listing, writing
+from benchmarks import big, listing, writing
 from benchmarks.__main__ import BENCHMARKS, chosen
 
 ROOT = Path(__file__).parents[1]
@@ -47,3 +47,15 @@ def test_listing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyP
     listing.main(EXAMPLES)
     lines = capsys.readouterr().out.splitlines()
     assert [line.split("  ")[0] for line in lines[1:3]] == ["by_time, 20 files", "scandir, open, read 8 KiB"]
+
+
+def test_big_files(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(big, "_SIZES", (1, 2))
+    monkeypatch.setattr(big, "_SCANNED", 4 << 20)
+    big.main(tmp_path)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "kdmp-parser" not in line]
+    assert len(lines) == 1 + 2 * 5 + 2
+    reads = {line.rpartition(" GB")[0]: int(line.split()[-2].replace(",", "")) for line in lines[1:11]}
+    assert reads["complete, 1"] == reads["raw, 2"] == reads["ELF core, 1"] == reads["LiME, 2"] == 2000
+    assert 900 < reads["bitmap, 2"] < 1100

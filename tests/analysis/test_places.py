@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
-from smalldump.analysis.places import place_of
-from smalldump.model import StackWindow, Thread
+from smalldump.analysis import analyse
+from smalldump.analysis.places import Places, place_of
+from smalldump.images import PeImage
+from smalldump.model import BugCheck, Module, StackWindow, Thread
+from smalldump.model.symbols import FrameProgram, InlineSite, ModuleFiles, SourceLine, Symbol, SymbolOrigin, SymbolTable
+from smalldump.sources.builder import SnapshotBuilder, driver
 from tests.analysis.machines import machine
 from tests.synth import x64_dump, x86_dump
 
@@ -71,3 +77,63 @@ def test_places_that_tell_something(address: int, telling: bool) -> None:
 
 def test_an_unknown_kernel_address_has_no_words() -> None:
     assert words(0xFFFFE00012345678) is None
+
+
+class _Table:
+    """One function, from 0x1200 on."""
+
+    def __init__(self, origin: SymbolOrigin) -> None:
+        self.origin = origin
+
+    def nearest(self, rva: int) -> Symbol | None:
+        return Symbol("DiskRead", 0x1200, 0x100, self.origin) if rva >= 0x1200 else None
+
+    def line(self, _: int) -> SourceLine | None:
+        return None
+
+    def inlines(self, _: int) -> Sequence[InlineSite]:
+        return ()
+
+    def frame_program(self, _: int) -> FrameProgram | None:
+        return None
+
+
+class _Symbols:
+    """Symbols of all modules, and no image."""
+
+    def __init__(self, origin: SymbolOrigin) -> None:
+        self.table = _Table(origin)
+
+    def image(self, _: Module, /) -> PeImage | None:
+        return None
+
+    def symbols(self, _: Module, /) -> SymbolTable | None:
+        return self.table
+
+    def files(self, _: Module, /) -> ModuleFiles | None:
+        return None
+
+
+@pytest.mark.parametrize(("origin", "mark"), [(SymbolOrigin.PDB, ""), (SymbolOrigin.EXPORT, " (export)")])
+def test_symbols_name_an_address_in_a_module_and_those_of_exports_are_marked(origin: SymbolOrigin, mark: str) -> None:
+    base, places = DUMP.facts.drivers[3].base, Places(MACHINE, _Symbols(origin))
+    place = places.at(base + 0x1234)
+    assert place.module is not None
+    assert place.words == f"{place.module.name}!DiskRead+0x34{mark}"
+    assert places.at(base + 0x1100).words == f"{place.module.name}+0x1100"
+    assert places.at(0).words == "null pointer"
+
+
+@pytest.mark.parametrize(("origin", "mark"), [(SymbolOrigin.PDB, ""), (SymbolOrigin.EXPORT, " (export)")])
+def test_parameters_and_evidence_speak_of_places_as_the_stack_does(origin: SymbolOrigin, mark: str) -> None:
+    base = DUMP.facts.drivers[3].base
+    stopped = SnapshotBuilder(
+        bug_check=BugCheck(0xD1, (0x28, 2, 0, base + 0x1234)),
+        registers={"rip": base + 0x1234},
+        modules=[driver("ntoskrnl.exe", 0xFFFFF80000000000, 0x1000000), driver("wobblefs.sys", base, 0x10000)],
+    ).build()
+    found = analyse(stopped, _Symbols(origin))
+    name = f"wobblefs!DiskRead+0x34{mark}"
+    assert found.parameters[3].decoded == name
+    assert found.verdict.evidence
+    assert [piece.text for piece in found.verdict.evidence if name not in piece.text] == []

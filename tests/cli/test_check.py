@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Run
+from tests.physical_files import complete_dump, page
 from tests.synth import DAMAGES, x64_dump
 
 
@@ -39,6 +41,13 @@ def test_a_batch(run: Run, dump: Path, folder: Path) -> None:
         f"{folder / 'c-text.dmp'}: not a memory dump",
     ]
     assert err == "smalldump: nowhere.dmp: no such file or folder\n"
+
+
+def test_what_unpacking_memory_has_cost_is_said(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "MEMORY.DMP.gz"
+    path.write_bytes(gzip.compress(complete_dump({1: page(1)})))
+    err = run("check", path).err
+    assert err.startswith(f"smalldump: {path}: unpacked from gzip into a temporary file in 0 s: 12 KiB, ")
 
 
 @pytest.mark.parametrize(("flags", "code"), [([], 0), (["--fail-on", "error"], 0), (["--fail-on", "warning"], 1)])

@@ -7,19 +7,25 @@ from pathlib import Path
 import pytest
 
 from smalldump.errors import SourceUnreadable
-from smalldump.memory import FileSpace, MappedFile, OpenedFile
+from smalldump.memory import FileMapping, FileSpace, MappedFile, OpenedFile
 
 
 def opened(path: Path) -> OpenedFile:
     return OpenedFile(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), path.stat().st_size, path.name)
 
 
-@pytest.fixture(params=["mapped", "opened"])
+def mapping_of(path: Path) -> FileMapping:
+    with path.open("rb") as file:
+        return FileMapping(file.fileno(), path.stat().st_size, path.name)
+
+
+@pytest.fixture(params=["bytes", "mapped", "opened"])
 def file(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FileSpace]:
     path = tmp_path / "memory"
     path.write_bytes(bytes(range(100)))
-    space = opened(path)
-    yield MappedFile(path.read_bytes()) if request.param == "mapped" else space
+    space, mapping = opened(path), mapping_of(path)
+    kinds = {"bytes": MappedFile(path.read_bytes()), "mapped": MappedFile(memoryview(mapping)), "opened": space}
+    yield kinds[request.param]
     space.close()
 
 
@@ -47,6 +53,7 @@ def test_holes_are_left_out_where_the_system_knows_them(tmp_path: Path) -> None:
         out.write(b"here")
     space = opened(path)
     ranges = list(space.data_ranges(0, space.size))
+    assert list(MappedFile(memoryview(mapping_of(path))).data_ranges(0, space.size)) == ranges
     space.close()
     assert any(start <= 32 << 20 < end for start, end in ranges)
     assert sum(end - start for start, end in ranges) <= 64 << 20
@@ -69,3 +76,22 @@ def test_a_file_that_someone_cuts_ends_there(tmp_path: Path) -> None:
     os.truncate(path, 10)
     assert space.read_some(5, 20) == bytes(5)
     space.close()
+
+
+def test_large_pieces_of_a_mapping_come_from_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "memory"
+    data = bytes(range(256)) * 1024
+    path.write_bytes(data)
+    mapping = mapping_of(path)
+    space = MappedFile(memoryview(mapping))
+    assert space.read_some(3, 70_000) == data[3:70_003]
+    assert space.read_some(200_000, 1 << 20) == data[200_000:]
+    part = MappedFile(memoryview(mapping)[1000:])
+    assert part.read_some(0, 70_000) == data[1000:71_000]
+    with pytest.raises(BufferError):
+        mapping.close()
+    assert space.read_some(0, 100_000) == data[:100_000]
+    del space, part
+    mapping.close()
+    with pytest.raises(SourceUnreadable):
+        mapping.file.read_some(0, 1)

@@ -48,6 +48,26 @@ def test_symbols_lines_and_what_was_inlined() -> None:
     assert "nt!KeWork+0x10 [work.c @ 12]" in lines[4]
 
 
+def test_offset_line_and_the_mark_of_an_export_stay_where_names_are_too_long() -> None:
+    def shown(width: int, **more: object) -> str:
+        frame = BARE | {"symbol": f"nt!{'Long' * 20}+0x12de"} | more
+        return frame_lines(report(), [frame], width)[-1]
+
+    source = {"file": r"D:\folder\of\sources\work.c", "line": 35}
+    assert f"+0x12de [{source['file']} @ 35]" in shown(200, source=source)
+    assert "...+0x12de [work.c @ 35]  scan" in shown(110, source=source)
+    assert "...+0x12de  scan" in shown(90, source=source)
+    assert "...+0x12de (export)  scan" in shown(80, symbol_origin="export")
+    assert all(len(shown(width, source=source)) <= width for width in range(50, 200))
+
+
+def test_a_narrow_screen_leaves_out_addresses_before_names() -> None:
+    frame = BARE | {"symbol": f"nt!{'Long' * 20}"}
+    headers = [frame_lines(report(), [frame], width)[0].split() for width in (100, 80, 60)]
+    assert ["RetAddr" in header for header in headers] == [True, False, False]
+    assert ["Child-SP" in header for header in headers] == [True, True, False]
+
+
 def test_arguments_follow_their_frame() -> None:
     lines = frame_lines(report(), [BARE, NAMED], 160, args=True)
     assert [line for line in lines if "args" in line] == ["    args 00000000`00000001 00000000`00000002"]

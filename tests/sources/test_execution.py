@@ -88,9 +88,14 @@ def test_what_is_missing_says_why() -> None:
 
 
 def test_no_more_processors_than_there_are() -> None:
-    everywhere = BytesSpace({ARRAY: struct.pack("<Q", PRCB) * 5000})
+    everywhere = BytesSpace({ARRAY: struct.pack("<5000Q", *range(PRCB, PRCB + 5000 * 0x1000, 0x1000))})
     assert len(known(processors(everywhere, 5000))) == 2048
     assert len(known(processors(everywhere, 3))) == 3
+
+
+def test_no_two_processors_share_a_kprcb() -> None:
+    again = BytesSpace({ARRAY: struct.pack("<4Q", PRCB, PRCB, PRCB + 0x1000, PRCB)})
+    assert [state.number for state in known(processors(again, 4))] == [0, 2]
 
 
 def registers(sp: int = STACK) -> Registers:

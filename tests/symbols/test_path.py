@@ -54,6 +54,8 @@ def test_elements(text: str, elements: list[Element]) -> None:
         ("https://host:99999/", "no URL"),
         ("https://host/?q", "no URL of a symbol server"),
         ("a\nb", "no folder and no URL"),
+        ("ftp://server/symbols", "no server that can be asked"),
+        ("srv*a*file:///symbols", "no server that can be asked"),
         ("x" * 40_000, "more than 32,767 characters"),
     ],
 )
@@ -77,6 +79,14 @@ def test_passwords_are_not_shown() -> None:
     with pytest.raises(ValueError, match=r"no URL.*//host:99999") as caught:
         parse_symbol_path("https://me:secret@host:99999/")
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["server*URL", "srv*URL*a", "srv*URL?x", "ftp://me:secret@server/x"])
+def test_passwords_are_not_shown_in_mistakes(text: str) -> None:
+    with pytest.raises(ValueError) as raised:  # noqa: PT011  the text is what is looked at
+        parse_symbol_path(text.replace("URL", "https://me:secret@server/x"))
+    assert "server" in str(raised.value)
+    assert "secret" not in str(raised.value)
 
 
 def test_the_standard_cache_is_this_users(monkeypatch: pytest.MonkeyPatch) -> None:

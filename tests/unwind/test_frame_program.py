@@ -47,6 +47,12 @@ def test_a_searched_frame_as_msvc_and_clang_write_it() -> None:
     assert found.assigned == {"$T0", "$eip", "$esp", "$ebx"}
 
 
+def test_registers_may_be_named_by_their_numbers_in_codeview() -> None:
+    """As MSVC does for those that the prologue has saved: 20 is EBX, 23 ESI, 24 EDI."""
+    program = "$T0 $ebp = $eip $T0 4 + ^ =  $20 $T0 4 - ^ =  $23 $T0 8 - ^ =  $24 $22 ^ = "
+    assert values(program) == {"$T0": STACK + 8, "$ebx": 0x22, "$edi": 0x33, "$eip": 0x44, "$esi": 0x11}
+
+
 def test_another_spelling_of_the_search() -> None:
     program = "$T0 $ebp = $T2 $esp = $T1 .raSearchStart = $eip $T1 ^ = $ebp $T0 = $esp $T1 4 + ="
     assert values(program)["$eip"] == 0x55

@@ -156,6 +156,77 @@ def test_in_an_epilogue_the_code_says_what_is_left() -> None:
     assert registers(found)["esi"] == 0x33
 
 
+def test_at_its_first_instruction_a_function_has_pushed_nothing() -> None:
+    # Told by the symbols, or by the CALL; an import's thunk has no other instruction, and no record.
+    for program, function in ((None, FUNCTION), (None, None), (record(OF_EBP, prolog=6), FUNCTION)):
+        found = step([CALLER, 0x33, OTHER], program, pc=FUNCTION, exact_pc=True, function=function)
+        assert isinstance(found, UnwoundX86)
+        assert (found.registers["eip"], found.registers["esp"], found.how) == (CALLER, STACK + 4, How.CODE)
+        assert found.registers["ebp"] == STACK + 8
+
+
+def test_behind_the_padding_of_a_function_nothing_is_pushed_either() -> None:
+    code = {FUNCTION: bytes.fromhex("8bff558bec")} | call(OTHER, BASE + 0x5000)
+    program = record(OF_EBP, local=0, saved=0, prolog=5)
+    found = step([OTHER, 0, 0, CALLER], program, pc=FUNCTION + 2, exact_pc=True, code=code, function=FUNCTION)
+    assert isinstance(found, UnwoundX86)
+    assert (found.registers["eip"], found.how) == (OTHER, How.CODE)
+
+
+def test_a_prologue_that_is_not_understood_makes_a_record_doubtful() -> None:
+    code = {FUNCTION: bytes.fromhex("0fa2558bec")}
+    found = step(
+        [0, 0, 0x44, CALLER], record(OF_EBP, prolog=5), pc=FUNCTION + 3, exact_pc=True, code=code, function=FUNCTION
+    )
+    assert isinstance(found, UnwoundX86)
+    assert (found.registers["eip"], found.how) == (CALLER, How.SEARCH)
+
+
+HELPED = {FUNCTION: bytes.fromhex("6a0c 6800100000 e8f0000000")}
+"""`push 12; push offset; call __SEH_prolog4`"""
+FRAMED = record(OF_EBP, local=28, saved=16, prolog=12)
+
+
+def test_what_called_a_helper_in_its_prologue_has_no_frame_yet() -> None:
+    words = [
+        0x1000,  # 00 pushed for the helper
+        12,  # 04
+        CALLER,  # 08 RETURN
+        0x44,  # 0C the caller's frame: here ebp points
+        OTHER,  # 10 its return address
+    ]
+    registers_then = {"eip": FUNCTION + 12, "esp": STACK, "ebp": STACK + 12, "esi": 0x51}
+    space = BytesSpace(CODE | HELPED | {STACK: struct.pack("<5I", *words)})
+    found = unwind(FRAMED, BASE, space, registers_then, exact_pc=False, function=FUNCTION)
+    assert found == UnwoundX86(
+        {"eip": CALLER, "esp": STACK + 12, "ebp": STACK + 12, "esi": 0x51}, How.CODE, FRAMED.params_size
+    )
+
+
+def test_behind_the_helper_the_record_holds() -> None:
+    found = step([0, 0, 0x44, CALLER], FRAMED, pc=FUNCTION + 12, code=HELPED, function=FUNCTION)
+    assert isinstance(found, UnwoundX86)
+    assert (found.registers["esp"], found.how) == (STACK + 16, How.RECORD)
+    # Where no CALL of the function is seen, nobody knows which of the two it is.
+    unsure = step([0, 0, 0x44, OTHER], FRAMED, pc=FUNCTION + 12, code=HELPED, function=FUNCTION)
+    assert isinstance(unsure, UnwoundX86)
+    assert (unsure.registers["eip"], unsure.how) == (OTHER, How.SEARCH)
+
+
+def test_a_lone_ret_may_be_that_of_a_helper() -> None:
+    def at_ret(before: str, function: int | None = FUNCTION, ret: str = "c3") -> How:
+        code = {FUNCTION + 0x1F: bytes.fromhex(before + ret)}
+        found = step([CALLER], None, exact_pc=True, code=code, function=function)
+        assert isinstance(found, UnwoundX86)
+        assert found.registers["esp"] == STACK + 4
+        return found.how
+
+    assert at_ret("5d") is at_ret("c9", None) is How.CODE  # POP and LEAVE end an epilogue
+    assert at_ret("90") is at_ret("90", ret="f2c3") is How.CODE  # called here, and nothing else seen
+    assert at_ret("90", None) is How.SEARCH
+    assert at_ret("51") is How.SEARCH  # push ecx; ret: _EH_epilog3, __SEH_epilog4
+
+
 def test_an_fpo_record_gives_sizes_and_the_prologue_the_registers() -> None:
     code = {FUNCTION: bytes.fromhex("83ec045657")}
     words = [

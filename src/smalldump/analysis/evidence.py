@@ -7,12 +7,12 @@ from enum import Enum
 from typing import NamedTuple
 
 from smalldump.analysis.parameters import Parameter, read_unicode_string
-from smalldump.analysis.places import place_of
+from smalldump.analysis.places import Places
 from smalldump.knowledge.catalog import CulpritHint
 from smalldump.knowledge.drivers import driver
 from smalldump.model import Absent, Module, Snapshot
 from smalldump.model.machine import X64
-from smalldump.unwind import Frame, FrameTrust, Stacks
+from smalldump.unwind import NO_CODE, CodeLookup, Frame, FrameTrust, Stacks
 
 __all__ = ["Evidence", "Kind", "gather", "is_skipped"]
 
@@ -60,12 +60,16 @@ def is_skipped(module: Module, machine: Snapshot, *, only_always: bool = False) 
 
 
 def gather(
-    machine: Snapshot, hint: CulpritHint | None, parameters: Sequence[Parameter], stacks: Stacks
+    machine: Snapshot,
+    hint: CulpritHint | None,
+    parameters: Sequence[Parameter],
+    stacks: Stacks,
+    lookup: CodeLookup = NO_CODE,
 ) -> tuple[Evidence, ...]:
-    """All evidence in the dump, the heaviest first."""
+    """All evidence in the dump, the heaviest first; places have the names that `lookup` knows."""
     found = [
         *_from_windows(machine),
-        *_from_hint(machine, hint, parameters),
+        *_from_hint(Places(machine, lookup), hint, parameters),
         *_from_context(machine, stacks),
         *_from_caller(machine, stacks),
         *_from_frames(machine, stacks),
@@ -80,20 +84,20 @@ def _from_windows(machine: Snapshot) -> Iterator[Evidence]:
         yield Evidence(Kind.BROKEN_DRIVER, module.name if module else name, "Windows itself named it in the dump")
 
 
-def _from_hint(machine: Snapshot, hint: CulpritHint | None, parameters: Sequence[Parameter]) -> Iterator[Evidence]:
+def _from_hint(places: Places, hint: CulpritHint | None, parameters: Sequence[Parameter]) -> Iterator[Evidence]:
     if hint is None or not parameters:
         return
     value = parameters[hint.param - 1].value
     if hint.kind == "pointer:unicode_string":
-        yield from _named(machine, hint, value)
+        yield from _named(places.machine, hint, value)
         return
     if hint.kind not in ("address-code", "address-data"):
         return
-    place = place_of(machine, value)
+    place = places.at(value)
     if place.unloaded is not None:
         text = f"parameter {hint.param} points to where it was loaded before"
         yield Evidence(Kind.UNLOADED_DRIVER, place.unloaded.name, text)
-    elif place.module is not None and not is_skipped(place.module, machine, only_always=True):
+    elif place.module is not None and not is_skipped(place.module, places.machine, only_always=True):
         yield Evidence(Kind.PARAMETER, place.module.name, f"parameter {hint.param} is {place.words}: {hint.how}")
 
 
@@ -109,10 +113,10 @@ def _from_context(machine: Snapshot, stacks: Stacks) -> Iterator[Evidence]:
         return  # the registers are those of the stop itself, not of a failure
     frame = stacks.crash.frames[0]
     if frame.unloaded is not None:
-        text = f"{frame.text(machine.machine.bits)} was executed after that driver was gone"
+        text = f"{frame.words(machine.machine.bits)} was executed after that driver was gone"
         yield Evidence(Kind.UNLOADED_CODE, frame.unloaded.name, text)
     elif frame.module is not None and not is_skipped(frame.module, machine, only_always=True):
-        text = f"the failing instruction is {frame.text(machine.machine.bits)}"
+        text = f"the failing instruction is {frame.words(machine.machine.bits)}"
         yield Evidence(Kind.FAULTING_INSTRUCTION, frame.module.name, text)
 
 
@@ -129,7 +133,7 @@ def _from_caller(machine: Snapshot, stacks: Stacks) -> Iterator[Evidence]:
     at_entry = stop.pc % 16 == 0 and stop.sp % 16 == 8 and caller.sp == stop.sp + 8
     kernel = stop.module is not None and stop.module is machine.modules[0]
     if at_entry and kernel and caller.module is not None and not is_skipped(caller.module, machine):
-        text = f"{caller.text(machine.machine.bits)} called the bug check"
+        text = f"{caller.words(machine.machine.bits)} called the bug check"
         yield Evidence(Kind.BUG_CHECK_CALLER, caller.module.name, text)
 
 
@@ -145,4 +149,4 @@ def _from_frames(machine: Snapshot, stacks: Stacks) -> Iterator[Evidence]:
 def _frame_evidence(machine: Snapshot, frame: Frame, module: Module) -> Evidence:
     kind = Kind.SCANNED_FRAME if frame.trust is FrameTrust.SCAN else Kind.FRAME
     how = ", found by scanning" if kind is Kind.SCANNED_FRAME else ""
-    return Evidence(kind, module.name, f"{frame.text(machine.machine.bits)} is the first driver on the stack{how}")
+    return Evidence(kind, module.name, f"{frame.words(machine.machine.bits)} is the first driver on the stack{how}")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from smalldump.analysis.places import place_of
+from smalldump.analysis.places import Places
 from smalldump.knowledge.catalog import BugCheckEntry, ParameterEntry, exception_name, status_name
 from smalldump.knowledge.flags import access, irql_name
 from smalldump.model import Absent, Snapshot
+from smalldump.unwind import NO_CODE, CodeLookup
 
 __all__ = ["Parameter", "decode_parameters", "read_unicode_string"]
 
@@ -34,9 +35,11 @@ class Parameter(NamedTuple):
     decoded: str | None
 
 
-def decode_parameters(machine: Snapshot, entry: BugCheckEntry | None) -> tuple[Parameter, ...]:
-    """The parameters of the bug check with what the knowledge base says of them."""
-    bug_check = machine.bug_check
+def decode_parameters(
+    machine: Snapshot, entry: BugCheckEntry | None, lookup: CodeLookup = NO_CODE
+) -> tuple[Parameter, ...]:
+    """The parameters of the bug check with what the knowledge base, and symbols, say of them."""
+    bug_check, places = machine.bug_check, Places(machine, lookup)
     if isinstance(bug_check, Absent):
         return ()
     subcode = entry.match(bug_check.parameters) if entry else None
@@ -49,64 +52,64 @@ def decode_parameters(machine: Snapshot, entry: BugCheckEntry | None) -> tuple[P
             value,
             kind.meaning,
             kind.kind,
-            None if number == 1 and selects and kind.kind == "integer" else _decoded(machine, kind.kind, value),
+            None if number == 1 and selects and kind.kind == "integer" else _decoded(places, kind.kind, value),
         )
         for number, (value, kind) in enumerate(zip(bug_check.parameters, kinds, strict=True), 1)
     )
 
 
-def _decoded(machine: Snapshot, kind: str, value: int) -> str | None:
+def _decoded(places: Places, kind: str, value: int) -> str | None:
     decoder = _DECODERS.get(kind)
     if decoder is not None:
-        return decoder(machine, value)
+        return decoder(places, value)
     if kind == "unknown":
-        return _perhaps_address(machine, value)
-    return _address(machine, value) if kind.startswith("pointer:") else None
+        return _perhaps_address(places, value)
+    return _address(places, value) if kind.startswith("pointer:") else None
 
 
-def _address(machine: Snapshot, value: int) -> str | None:
-    return place_of(machine, value).words if value else None
+def _address(places: Places, value: int) -> str | None:
+    return places.at(value).words if value else None
 
 
-def _perhaps_address(machine: Snapshot, value: int) -> str | None:
-    place = place_of(machine, value)
+def _perhaps_address(places: Places, value: int) -> str | None:
+    place = places.at(value)
     return place.words if place.is_telling else None
 
 
-def _memory(machine: Snapshot, value: int) -> str | None:
-    return place_of(machine, value).words
+def _memory(places: Places, value: int) -> str | None:
+    return places.at(value).words
 
 
-def _status(_machine: Snapshot, value: int) -> str | None:
+def _status(_places: Places, value: int) -> str | None:
     return status_name(value)
 
 
-def _exception(_machine: Snapshot, value: int) -> str | None:
+def _exception(_places: Places, value: int) -> str | None:
     return exception_name(value) or status_name(value)
 
 
-def _irql(machine: Snapshot, value: int) -> str | None:
-    return irql_name(value, machine.machine.name.lower())
+def _irql(places: Places, value: int) -> str | None:
+    return irql_name(value, places.machine.machine.name.lower())
 
 
-def _access(machine: Snapshot, value: int) -> str | None:
-    stop = machine.bug_check
+def _access(places: Places, value: int) -> str | None:
+    stop = places.machine.bug_check
     found = None if isinstance(stop, Absent) else access(stop.code, value)
     return found and str(found)
 
 
-def _decimal(_machine: Snapshot, value: int) -> str | None:
+def _decimal(_places: Places, value: int) -> str | None:
     return str(value) if 9 < value <= _DECIMAL_LIMIT else None
 
 
-def _process(_machine: Snapshot, value: int) -> str:
+def _process(_places: Places, value: int) -> str:
     return f"pid {value}"
 
 
-def _string(machine: Snapshot, value: int) -> str | None:
-    raw = machine.memory.read_some(value, _TEXT_LIMIT).partition(b"\0")[0]
+def _string(places: Places, value: int) -> str | None:
+    raw = places.machine.memory.read_some(value, _TEXT_LIMIT).partition(b"\0")[0]
     text = raw.decode("ascii", "replace")
-    return f'"{text}"' if len(text) > 1 and text.isprintable() else _address(machine, value)
+    return f'"{text}"' if len(text) > 1 and text.isprintable() else _address(places, value)
 
 
 def read_unicode_string(machine: Snapshot, address: int) -> str | None:
@@ -121,12 +124,12 @@ def read_unicode_string(machine: Snapshot, address: int) -> str | None:
     return text if text and text.isprintable() else None
 
 
-def _unicode_string(machine: Snapshot, value: int) -> str | None:
-    text = read_unicode_string(machine, value)
-    return f'"{text}"' if text else _address(machine, value)
+def _unicode_string(places: Places, value: int) -> str | None:
+    text = read_unicode_string(places.machine, value)
+    return f'"{text}"' if text else _address(places, value)
 
 
-_DECODERS: dict[str, Callable[[Snapshot, int], str | None]] = {
+_DECODERS: dict[str, Callable[[Places, int], str | None]] = {
     "address-code": _memory,
     "address-data": _memory,
     "ntstatus": _status,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from smalldump.model import Absent, Module, Snapshot, UnloadedModule
+from smalldump.unwind import NO_CODE, CodeLookup
 
-__all__ = ["Place", "place_of"]
+__all__ = ["Place", "Places", "place_of"]
 
 _NULL_PAGE = 0x10000
 _PAGE = 0x1000
@@ -37,16 +38,33 @@ class Place(NamedTuple):
         return words is not None and words not in (_USER_MODE, _NOT_CANONICAL) and not words.startswith(_NULL)
 
 
-def place_of(machine: Snapshot, address: int) -> Place:
+class Places(NamedTuple):
+    """The places of one machine, by the names that symbols give them, if there are any."""
+
+    machine: Snapshot
+    lookup: CodeLookup = NO_CODE
+
+    def at(self, address: int) -> Place:
+        """What lies at `address`; see `place_of`."""
+        return place_of(self.machine, address, self.lookup)
+
+
+def place_of(machine: Snapshot, address: int, lookup: CodeLookup = NO_CODE) -> Place:
     """What lies at `address`: a module, an unloaded driver's old range, a known structure, the stack, user memory."""
     module = machine.modules.at(address)
     if module is not None:
-        return Place(address, module, None, f"{module.name}+{address - module.base:#x}")
+        return Place(address, module, None, _in_module(module, address - module.base, lookup))
     unloaded = machine.unloaded_at(address)
     if unloaded is not None:
         words = f"<Unloaded_{unloaded.name}>+{address - unloaded.base:#x}"
         return Place(address, None, unloaded, words)
     return Place(address, None, None, _region(machine, address))
+
+
+def _in_module(module: Module, rva: int, lookup: CodeLookup) -> str:
+    table = lookup.symbols(module)
+    symbol = None if table is None else table.nearest(rva)
+    return f"{module.name}+{rva:#x}" if symbol is None else symbol.words(module.name, rva)
 
 
 def _region(machine: Snapshot, address: int) -> str | None:

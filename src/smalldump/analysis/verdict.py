@@ -13,7 +13,7 @@ from smalldump.analysis.parameters import Parameter
 from smalldump.knowledge.catalog import BugCheckEntry, CulpritHint, culprit_hint
 from smalldump.knowledge.drivers import DriverEntry, driver, made_by
 from smalldump.model import Absent, Module, Snapshot
-from smalldump.unwind import Stacks
+from smalldump.unwind import NO_CODE, CodeLookup, Stacks
 
 __all__ = ["Candidate", "Confidence", "Culprit", "CulpritKind", "Verdict", "reach_verdict"]
 
@@ -54,13 +54,17 @@ class _Finding(NamedTuple):
 
 
 def reach_verdict(
-    machine: Snapshot, entry: BugCheckEntry | None, parameters: Sequence[Parameter], stacks: Stacks
+    machine: Snapshot,
+    entry: BugCheckEntry | None,
+    parameters: Sequence[Parameter],
+    stacks: Stacks,
+    lookup: CodeLookup = NO_CODE,
 ) -> Verdict:
     """Weigh the evidence of a dump."""
     hint = _hint(machine)
     found = _without_driver(machine, entry)
     # Where no driver is to blame, what lies on the stack is no evidence.
-    evidence = gather(machine, hint, parameters, stacks) if found is None else ()
+    evidence = gather(machine, hint, parameters, stacks, lookup) if found is None else ()
     candidates = _ranked(evidence)
     found = found or _with_driver(machine, evidence, candidates) or _undecided(entry)
     limits = limits_of(machine, hint, parameters, stacks)

@@ -122,9 +122,9 @@ def analyze(
 ) -> int:
     """Say what crashed, why, and how sure that is.
 
-    PATH is a dump, a folder of dumps, an archive of them (zip, tar, gz, bz2, xz; 7z, rar and cab with libarchive), a
-    member of one (sent.zip!112226-8765-01.dmp), or - for standard input. On Windows, without a PATH, it is the
-    Minidump folder of this machine.
+    PATH is a dump, a folder of dumps, an archive of them (zip, tar, gz, bz2, xz, zst; 7z, rar and cab with
+    libarchive), a member of one (sent.zip!112226-8765-01.dmp), or - for standard input. On Windows, without a PATH,
+    it is the Minidump folder of this machine.
 
     One dump gives a report; several give a few lines each and a table (-v: all reports and the table), by time.
     Whatever cannot be read is one line on standard error and keeps nothing from the rest.

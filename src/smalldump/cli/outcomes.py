@@ -25,6 +25,7 @@ class Outcome(NamedTuple):
         text: For standard output, if there is anything.
         problem: One line for standard error, if there is anything, without the name.
         row: Of the table at the end of a batch, if it has a place there.
+        remark: What reading it has cost, for standard error, where that is worth a word.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Outcome(NamedTuple):
     text: str | None = None
     problem: str | None = None
     row: Row | None = None
+    remark: str = ""
 
 
 Work = Callable[[ByteSource], Outcome]
@@ -42,7 +44,7 @@ def examine(origin: Origin, work: Work) -> Outcome:
     """Open an origin and do the work. Never raises: one bad file must not stop the rest."""
     try:
         with open_origin(origin) as source:
-            return work(source)
+            return work(source)._replace(remark=source.remark)
     except SourceUnreadable as error:
         return Outcome(error.path, ExitCode.UNREADABLE, problem=error.why)
     except SmallDumpError as error:
@@ -52,8 +54,10 @@ def examine(origin: Origin, work: Work) -> Outcome:
 
 
 def told(outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
-    """The same outcomes, their problems told on standard error as they pass."""
+    """The same outcomes, their remarks and problems told on standard error as they pass."""
     for outcome in outcomes:
+        if outcome.remark:
+            complain(f"{outcome.name}: {outcome.remark}")
         if outcome.problem is not None:
             complain(f"{outcome.name}: {outcome.problem}")
         yield outcome

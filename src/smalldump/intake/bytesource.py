@@ -11,6 +11,7 @@ from smalldump.errors import SourceUnreadable
 from smalldump.intake.files import open_regular
 from smalldump.intake.names import printable
 from smalldump.intake.origins import shown_name, why
+from smalldump.memory import FileMapping
 
 __all__ = ["ByteSource", "open_file"]
 
@@ -31,9 +32,10 @@ class ByteSource:
         data: The bytes, read-only. A large file's are mapped, and stay as good as the file: if someone
             cuts it short meanwhile, touching the lost part ends the process (POSIX) or raises (Windows).
         size: Number of bytes.
+        remark: What opening has cost, in words, where that is worth a word.
     """
 
-    __slots__ = ("_mapping", "data", "file_name", "name", "path", "size")
+    __slots__ = ("_mapping", "data", "file_name", "name", "path", "remark", "size")
 
     def __init__(
         self,
@@ -43,8 +45,9 @@ class ByteSource:
         mapping: mmap.mmap | None = None,
         *,
         file_name: str | None = None,
+        remark: str = "",
     ) -> None:
-        self.name, self.path = name, path
+        self.name, self.path, self.remark = name, path, remark
         self.file_name = file_name or (name if path is None else printable(path.name))
         self.data = memoryview(data).toreadonly()
         self.size = len(self.data)
@@ -87,7 +90,7 @@ def open_file(path: Path) -> ByteSource:
     try:
         if size <= _READ_WHOLE:
             return ByteSource(shown_name(path), path, _read(descriptor, size))
-        mapping = mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
+        mapping = FileMapping(descriptor, size, shown_name(path))
         return ByteSource(shown_name(path), path, memoryview(mapping), mapping)
     except (OSError, ValueError, MemoryError) as error:
         raise SourceUnreadable(shown_name(path), why(error)) from error

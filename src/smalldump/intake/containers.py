@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from smalldump.intake.entries import Entry, Packed
 from smalldump.intake.foreign import cab_entries, rar5_entries, rar_entries, sevenzip_entries
-from smalldump.intake.streams import bz2_entries, gz_entries, xz_entries
+from smalldump.intake.streams import bz2_entries, gz_entries, xz_entries, zst_entries
 from smalldump.intake.tars import tar_entries
 from smalldump.intake.zips import zip_entries
 
@@ -41,6 +41,7 @@ CONTAINERS = (
     Container("gzip", b"\x1f\x8b\x08", gz_entries, compressed_file=True),
     Container("bzip2", b"1AY&SY", bz2_entries, at=4, compressed_file=True),
     Container("xz", b"\xfd7zXZ\0", xz_entries, compressed_file=True),
+    Container("zstd", b"\x28\xb5\x2f\xfd", zst_entries, compressed_file=True),
     Container("tar", b"ustar", tar_entries, at=257),
     Container("7z", b"7z\xbc\xaf\x27\x1c", sevenzip_entries),
     Container("rar", b"Rar!\x1a\x07\x00", rar_entries),

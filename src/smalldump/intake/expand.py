@@ -19,6 +19,7 @@ from smalldump.intake.folders import files_under
 from smalldump.intake.limits import DEFAULT_LIMITS, Limits, Refused
 from smalldump.intake.names import is_archive_name, is_dump_name, is_dump_start, printable
 from smalldump.intake.origins import Member, Origin, shown_name, why
+from smalldump.intake.spool import is_packed_memory, open_spooled
 from smalldump.intake.unpack import unpack_bytes, unpack_file
 
 __all__ = ["expand", "open_origin", "open_single"]
@@ -29,8 +30,10 @@ _STDIN = "-"
 def expand(paths: Iterable[str | os.PathLike[str]], *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Origin]:
     """Turn what a user names into origins, one per dump, in the order named; nothing is read before its turn.
 
-    * A file is taken as it is, whatever it is called; an archive (zip, tar, gz, bz2, xz; with libarchive 7z,
+    * A file is taken as it is, whatever it is called; an archive (zip, tar, gz, bz2, xz, zst; with libarchive 7z,
       rar, cab), known by its first bytes, is replaced by the dumps in it.
+    * A compressed image of physical memory (gz, bz2, xz, zst) is one origin, however large it is unpacked: opening
+      unpacks it into a temporary file, and says what that has cost (`ByteSource.remark`).
     * A folder stands for the dumps in it and in the folders below, by name, archives included.
     * ``archive.zip!member.dmp``, as members are shown, stands for that member where no file is called so.
     * ``-`` stands for standard input, read up to the limit of one member.
@@ -54,6 +57,8 @@ def open_origin(origin: Origin, *, limits: Limits = DEFAULT_LIMITS) -> ByteSourc
         return ByteSource(origin.name, origin.path, origin.data, file_name=origin.file_name)
     if origin.path is None:
         raise SourceUnreadable(origin.name, "standard input cannot be read again")
+    if origin.spooled:
+        return open_spooled(origin.path)
     if not origin.members:
         return open_file(origin.path)
     for found in unpack_file(origin.path, limits, partial(_leads_to, origin.members)):
@@ -114,6 +119,13 @@ def _file(path: Path, limits: Limits) -> Iterator[Origin]:
     if container_of(start) is None:
         yield Origin(path)
     else:
+        yield from _archive(path, limits)
+
+
+def _archive(path: Path, limits: Limits) -> Iterator[Origin]:
+    if is_packed_memory(path):
+        yield Origin(path, spooled=True)
+    else:
         yield from unpack_file(path, limits)
 
 
@@ -138,7 +150,7 @@ def _other_file(path: Path, limits: Limits) -> Iterator[Origin]:
     if is_dump_start(start):
         yield Origin(path)
     elif container_of(start) is not None:
-        yield from unpack_file(path, limits)
+        yield from _archive(path, limits)
 
 
 def _standard_input(limits: Limits) -> Iterator[Origin]:

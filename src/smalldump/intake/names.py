@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from smalldump.escape import escape, shortened
 
-__all__ = ["is_archive_name", "is_dump_name", "is_dump_start", "printable"]
+__all__ = ["is_archive_name", "is_dump_name", "is_dump_start", "is_memory_start", "printable"]
 
 _DUMP_SUFFIXES = (".dmp", ".mdmp")
-_ARCHIVE_SUFFIXES = (".zip", ".7z", ".rar", ".cab", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz")
+_ARCHIVE_SUFFIXES = (".zip", ".7z", ".rar", ".cab", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".zst")
 _DUMP_SIGNATURES = (b"PAGEDUMP", b"PAGEDU64")
+_MEMORY_SIGNATURES = (b"\x7fELF", b"EMiL", b"KDUMP   ", b"makedumpfile\0")
+_TYPES = {b"PAGEDUMP": 0xF88, b"PAGEDU64": 0xF98}
+_BIG = frozenset({1, 2, 5, 6, 8, 9, 10})
 _LONGEST_SHOWN = 300
 
 
@@ -25,6 +28,17 @@ def is_archive_name(name: str) -> bool:
 def is_dump_start(start: bytes) -> bool:
     """Tell whether these first bytes are a kernel memory dump's. Source: format reference §2.1."""
     return start.startswith(_DUMP_SIGNATURES)
+
+
+def is_memory_start(start: bytes) -> bool:
+    """Tell whether these first bytes are those of an image of physical memory, which may be large.
+
+    Of a kernel dump its type is wanted, too (a small one is none): give 4 KiB. Source: format reference §2.4.
+    """
+    at = _TYPES.get(start[:8])
+    if at is None:
+        return start.startswith(_MEMORY_SIGNATURES)
+    return int.from_bytes(start[at : at + 4], "little") in _BIG
 
 
 def printable(name: str) -> str:

@@ -35,12 +35,14 @@ class Origin:
         members: The way down through archives, outermost first; empty for a file as it is.
         data: The bytes, where they have been read already.
         error: Why there are no bytes; opening raises it.
+        spooled: A compressed image of physical memory, which opening unpacks into a temporary file.
     """
 
     path: Path | None
     members: tuple[Member, ...] = ()
     data: bytes | None = field(default=None, repr=False, compare=False)
     error: SourceUnreadable | None = field(default=None, compare=False)
+    spooled: bool = False
 
     @property
     def name(self) -> str:

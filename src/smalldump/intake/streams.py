@@ -1,15 +1,16 @@
-"""Compressed files (gz, bz2, xz), by the standard library: archives of one member without a name."""
+"""Compressed files (gz, bz2, xz, zst): archives of one member without a name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
 from smalldump.intake.entries import Entry, Packed, Readable
+from smalldump.intake.limits import Refused
 
-__all__ = ["bz2_entries", "gz_entries", "xz_entries"]
+__all__ = ["bz2_entries", "gz_entries", "xz_entries", "zst_entries"]
 
-_ENDINGS = (".gz", ".bz2", ".xz")
-_TAR_ENDINGS = (".tgz", ".tbz2", ".txz")
+_ENDINGS = (".gz", ".bz2", ".xz", ".zst")
+_TAR_ENDINGS = (".tgz", ".tbz2", ".txz", ".tzst")
 
 
 def gz_entries(packed: Packed) -> Iterator[Entry]:
@@ -32,6 +33,30 @@ def xz_entries(packed: Packed) -> Iterator[Entry]:
     import lzma
 
     return _only_entry(packed, lambda: lzma.LZMAFile(packed.stream))  # type: ignore[arg-type]
+
+
+def zst_entries(packed: Packed) -> Iterator[Entry]:
+    """Yield the one member of a Zstandard file, by the package zstandard or by Python 3.14 and later."""
+    return _only_entry(packed, lambda: _zst_reader(packed))
+
+
+def _zst_reader(packed: Packed) -> Readable:
+    try:
+        from compression import zstd  # Python 3.14 and later
+    except ModuleNotFoundError:
+        return _zstandard_reader(packed)
+    reader: Readable = zstd.ZstdFile(packed.stream)
+    return reader
+
+
+def _zstandard_reader(packed: Packed) -> Readable:
+    try:
+        import zstandard
+    except ModuleNotFoundError as error:
+        needed = "a zst file: reading it needs Python 3.14, or the package zstandard: pip install zstandard"
+        raise Refused(needed) from error
+    reader: Readable = zstandard.ZstdDecompressor().stream_reader(packed.stream, read_across_frames=True)
+    return reader
 
 
 def _only_entry(packed: Packed, unpack: Callable[[], Readable]) -> Iterator[Entry]:

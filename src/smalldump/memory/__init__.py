@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smalldump.memory.files import FileSpace, MappedFile, OpenedFile, opened_file
+from smalldump.memory.files import FileMapping, FileSpace, MappedFile, OpenedFile, opened_file
 from smalldump.memory.physical import PAGE, BitmapSpace, PageBitmap, PhysicalSpace, Run, RunSpace
 from smalldump.memory.ranges import RangeMap
 from smalldump.memory.spaces import AddressSpace, BytesSpace, Overlay, Segment
@@ -12,6 +12,7 @@ __all__ = [
     "AddressSpace",
     "BitmapSpace",
     "BytesSpace",
+    "FileMapping",
     "FileSpace",
     "MappedFile",
     "OpenedFile",

@@ -8,6 +8,7 @@ distant medium fails.
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -17,11 +18,12 @@ from threading import Lock
 from smalldump.errors import SourceUnreadable
 from smalldump.memory.spaces import AddressSpace
 
-__all__ = ["FileSpace", "MappedFile", "OpenedFile", "opened_file"]
+__all__ = ["FileMapping", "FileSpace", "MappedFile", "OpenedFile", "opened_file"]
 
 _PREAD = getattr(os, "pread", None)
 _SEEK_DATA, _SEEK_HOLE = getattr(os, "SEEK_DATA", None), getattr(os, "SEEK_HOLE", None)
 _LARGEST_READ = 1 << 30
+_LARGE_PIECE = 1 << 16
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -43,24 +45,6 @@ class FileSpace(AddressSpace):
 
     def __contains__(self, address: int) -> bool:
         return 0 <= address < self.size
-
-
-class MappedFile(FileSpace):
-    """A file whose bytes are in memory already, or mapped there."""
-
-    def __init__(self, data: bytes | memoryview) -> None:
-        self._data = memoryview(data)
-        self.size = len(self._data)
-
-    def read_some(self, address: int, size: int) -> bytes:
-        if not 0 <= address < self.size or size <= 0:
-            return b""
-        return bytes(self._data[address : address + size])
-
-    def data_ranges(self, start: int, end: int) -> Iterator[tuple[int, int]]:
-        end = min(end, self.size)
-        if start < end:
-            yield start, end
 
 
 class OpenedFile(FileSpace):
@@ -121,6 +105,62 @@ class OpenedFile(FileSpace):
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
+
+
+class FileMapping(mmap.mmap):
+    """A file mapped into memory for reading, which can still be read the other way, too.
+
+    Attributes:
+        file: The same file, opened; it is closed with the mapping.
+    """
+
+    file: OpenedFile
+
+    def __new__(cls, descriptor: int, size: int, name: str) -> FileMapping:
+        """Map a regular file; the descriptor stays the caller's."""
+        file = OpenedFile(os.dup(descriptor), size, name)
+        try:
+            self = super().__new__(cls, descriptor, size, access=mmap.ACCESS_READ)
+        except BaseException:
+            file.close()
+            raise
+        self.file = file
+        return self
+
+    def close(self) -> None:
+        super().close()
+        self.file.close()
+
+    def __del__(self) -> None:
+        # Views that outlived `close` kept the mapping; with the last of them the descriptor goes, too.
+        self.file.close()
+
+
+class MappedFile(FileSpace):
+    """A file whose bytes are in memory already, or mapped there.
+
+    Of a `FileMapping` large pieces are read from the file: a mapping that is looked through stays in the process's
+    memory, page by page, and its holes cannot be told from zeros.
+    """
+
+    def __init__(self, data: bytes | memoryview) -> None:
+        self._data = memoryview(data)
+        self.size = len(self._data)
+        below = self._data.obj
+        self._file = below.file if isinstance(below, FileMapping) and below.file.size == self.size else None
+
+    def read_some(self, address: int, size: int) -> bytes:
+        if not 0 <= address < self.size or size <= 0:
+            return b""
+        if self._file is not None and size >= _LARGE_PIECE:
+            return self._file.read_some(address, size)
+        return bytes(self._data[address : address + size])
+
+    def data_ranges(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        if self._file is not None:
+            yield from self._file.data_ranges(start, end)
+        elif start < (end := min(end, self.size)):
+            yield start, end
 
 
 def opened_file(path: Path) -> OpenedFile:

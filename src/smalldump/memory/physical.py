@@ -10,8 +10,8 @@ from abc import abstractmethod
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
-from typing import NamedTuple
+from itertools import islice, pairwise
+from typing import NamedTuple, TypeAlias
 
 from smalldump.errors import FormatError
 from smalldump.memory.files import FileSpace
@@ -65,11 +65,9 @@ class RunSpace(PhysicalSpace):
             FormatError: More than 65,536 runs, and they overlap.
         """
         self._file = file
-        self._starts, self._ends, self._offsets = array("Q"), array("Q"), array("Q")
-        for run in _disjoint([cut for run in runs if (cut := _cut(run, size)) is not None]):
-            self._starts.append(run.start)
-            self._ends.append(run.end)
-            self._offsets.append(run.offset)
+        self._starts, self._ends, self._offsets = _columns(run for each in runs if (run := _cut(each, size)))
+        if not _ordered(self._starts, self._ends):
+            self._starts, self._ends, self._offsets = _disjoint(self._starts, self._ends, self._offsets)
 
     def read_some(self, address: int, size: int) -> bytes:
         index = bisect_right(self._starts, address) - 1
@@ -122,18 +120,32 @@ def _cut(run: Run, size: int) -> Run | None:
     return Run(run.start, end, run.offset) if run.start < end else None
 
 
-def _disjoint(runs: list[Run]) -> Iterable[Run]:
-    ascending = runs if _ordered(runs) else sorted(runs)
-    if _ordered(ascending):
-        return ascending
-    if len(runs) > _OVERLAPPING:
-        raise FormatError("memory runs overlap", expected=f"at most {_OVERLAPPING:,} such runs", found=f"{len(runs):,}")
-    pieces = RangeMap((run.start, run.end, run) for run in runs)
-    return [Run(start, end, run.offset + start - run.start) for start, end, run in pieces]
+_Columns: TypeAlias = "tuple[array[int], array[int], array[int]]"
 
 
-def _ordered(runs: list[Run]) -> bool:
-    return all(before.end <= after.start for before, after in pairwise(runs))
+def _columns(runs: Iterable[Run]) -> _Columns:
+    # Arrays, since a dump may have a million runs: 24 bytes for each instead of 200.
+    starts, ends, offsets = array("Q"), array("Q"), array("Q")
+    for run in runs:
+        starts.append(run.start)
+        ends.append(run.end)
+        offsets.append(run.offset)
+    return starts, ends, offsets
+
+
+def _disjoint(starts: array[int], ends: array[int], offsets: array[int]) -> _Columns:
+    order = sorted(range(len(starts)), key=starts.__getitem__)
+    if all(ends[before] <= starts[after] for before, after in pairwise(order)):
+        return _columns(Run(starts[index], ends[index], offsets[index]) for index in order)
+    if len(starts) > _OVERLAPPING:
+        found = f"{len(starts):,}"
+        raise FormatError("memory runs overlap", expected=f"at most {_OVERLAPPING:,} such runs", found=found)
+    pieces = RangeMap((start, end, offset - start) for start, end, offset in zip(starts, ends, offsets, strict=True))
+    return _columns(Run(start, end, shift + start) for start, end, shift in pieces)
+
+
+def _ordered(starts: array[int], ends: array[int]) -> bool:
+    return all(end <= start for end, start in zip(ends, islice(starts, 1, None), strict=False))
 
 
 _BLOCK = 512

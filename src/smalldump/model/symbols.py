@@ -48,6 +48,10 @@ class Symbol(NamedTuple):
         away = rva - self.rva
         return f"{module}!{self.name}" + (f"+{away:#x}" if away else "")
 
+    def words(self, module: str, rva: int) -> str:
+        """The same for people: a name from an export table is marked, since it may be that of another function."""
+        return self.at(module, rva) + (" (export)" if self.origin is SymbolOrigin.EXPORT else "")
+
 
 class SourceLine(NamedTuple):
     """A line of source; lines count from 1."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterator, Sequence
+from pathlib import PureWindowsPath
 
 from smalldump.report.columns import columns, shorten, width_of
 from smalldump.report.document import Document
@@ -15,8 +18,11 @@ __all__ = ["frame_lines", "processors_section", "stack_section", "threads_sectio
 
 _HEADERS = ["#", "Child-SP", "RetAddr", "Call Site", "trust"]
 _COLUMNS = ((0, 1, 2, 3, 4), (0, 1, 3, 4), (0, 3, 4))
-_BESIDE_CALL_SITE, _LEAST_CALL_SITE = 60, 20
+_CALL_SITE, _READABLE, _LEAST_CALL_SITE = 3, 36, 20
 _ARGUMENTS = 4
+_LEAST_NAME = 32
+"""Cells that a name keeps before the line of source beside it is shown."""
+_TAIL = re.compile(r"(?:\+0x[0-9a-f]+)?(?: \(export\))?\Z")
 
 
 def frame_lines(report: Document, frames: Json, width: int, *, args: bool = False) -> list[str]:
@@ -24,26 +30,62 @@ def frame_lines(report: Document, frames: Json, width: int, *, args: bool = Fals
 
     A narrow screen leaves out the addresses, which the call sites say again.
     """
-    rows = [row for number, frame in enumerate(plain(frames) or ()) for row in _rows(report, number, frame, width)]
-    if not rows:
+    whole = _table(report, frames)
+    if not whole:
         return [text(frames, "") or "no frames"]
-    shown = next((each for each in _COLUMNS if _wide([_HEADERS, *rows], each) <= width), _COLUMNS[-1])
-    cells = [[row[at] for at in shown] for row in [_HEADERS, *rows]]
+    shown, room = _fitting(whole, width)
+    cells = [[row[at] for at in shown] for row in [_HEADERS, *_table(report, frames, room)]]
     lines = columns(cells[1:], headers=cells[0], width=width, fixed=range(len(shown)))
     return lines if not args else _with_arguments(report, frames, lines)
 
 
-def _rows(report: Document, number: int, frame: JsonObject, width: int) -> Iterator[list[str]]:
-    bits, room = _bits(report), max(width - _BESIDE_CALL_SITE, _LEAST_CALL_SITE)
+# The columns that are shown, and the cells that are left for call sites: all of them, or enough of each.
+def _fitting(whole: Sequence[Sequence[str]], width: int) -> tuple[Sequence[int], int]:
+    wanted = max(width_of(row[_CALL_SITE]) for row in whole)
+    others = [["" if at == _CALL_SITE else cell for at, cell in enumerate(row)] for row in [_HEADERS, *whole]]
+    for shown in _COLUMNS:
+        room = width - _wide(others, shown)
+        if room >= min(wanted, _READABLE):
+            return shown, room
+    return _COLUMNS[-1], max(room, _LEAST_CALL_SITE)
+
+
+def _table(report: Document, frames: Json, room: int = sys.maxsize) -> list[list[str]]:
+    return [row for number, frame in enumerate(plain(frames) or ()) for row in _rows(report, number, frame, room)]
+
+
+def _rows(report: Document, number: int, frame: JsonObject, room: int) -> Iterator[list[str]]:
+    bits = _bits(report)
     for site in plain(frame.get("inlines")) or ():
-        yield ["", "(inline)", "", shorten(f"{frame['module']}!{text(site['name'])}{_line(site)}", room), ""]
+        yield ["", "(inline)", "", _fitted(f"{frame['module']}!{text(site['name'])}", site, room), ""]
     returns = address(frame["return_address"], bits) if frame["return_address"] else ""
-    place = frame_place(report, frame) + _line(plain(frame.get("source")))
-    yield [f"{number:02x}", address(frame["sp"], bits), returns, shorten(place, room), frame["trust"]]
+    place = _fitted(frame_place(report, frame), plain(frame.get("source")), room)
+    yield [f"{number:02x}", address(frame["sp"], bits), returns, place, frame["trust"]]
 
 
-def _line(source: JsonObject | None) -> str:
-    return f" [{text(source['file'])} @ {source['line']}]" if source and "file" in source else ""
+# Where room is scarce, the folders of the source go first, then the end of the name; the offset and the mark of an
+# export stay.
+def _fitted(place: str, source: JsonObject | None, room: int) -> str:
+    whole = place + _line(source)
+    if width_of(whole) <= room:
+        return whole
+    name, tail = _parts(place)
+    line = _line(source, folders=False)
+    if room - width_of(tail + line) < _LEAST_NAME:
+        line = ""
+    return shorten(name, room - width_of(tail + line)) + tail + line
+
+
+def _parts(place: str) -> tuple[str, str]:
+    tail = "".join(_TAIL.findall(place))
+    return place.removesuffix(tail), tail
+
+
+def _line(source: JsonObject | None, *, folders: bool = True) -> str:
+    if not source or "file" not in source:
+        return ""
+    path = text(source["file"])
+    return f" [{path if folders else PureWindowsPath(path).name} @ {source['line']}]"
 
 
 def _wide(table: Sequence[Sequence[str]], shown: Sequence[int]) -> int:

@@ -99,27 +99,29 @@ def _complete(file: FileSpace, header: _Header) -> PhysicalMemory:
 
 
 class _Runs:
-    """Runs of pages that follow one another in the file, as far as they can be true."""
+    """Runs of pages that follow one another in the file, as far as they can be true; iterated once."""
 
     def __init__(self, pairs: Iterable[tuple[int, int]], first_page: int, at: int, size: int) -> None:
-        self.runs: list[Run] = []
+        self._pairs, self._at, self._size = pairs, at, size
         self.troubles: list[FormatError] = []
-        self.end = first_page
-        for number, (base, count) in enumerate(pairs):
+        self.first_page = self.end = first_page
+
+    def __iter__(self) -> Iterator[Run]:
+        for number, (base, count) in enumerate(self._pairs):
             if base + count > _MOST_PAGES:
                 # What follows lies behind this run's pages, so it cannot be found either.
-                self.troubles.append(_beyond(base, count, at + number * size))
-                break
-            self.runs.append(Run(base * PAGE, (base + count) * PAGE, self.end))
+                self.troubles.append(_beyond(base, count, self._at + number * self._size))
+                return
+            yield Run(base * PAGE, (base + count) * PAGE, self.end)
             self.end += count * PAGE
 
     def memory(self, file: FileSpace, promised: int | None) -> PhysicalMemory:
-        pages = sum(run.end - run.start for run in self.runs) // PAGE
+        space = RunSpace(file, self, file.size)
+        pages = (self.end - self.first_page) // PAGE
         if promised is not None and pages != promised and not self.troubles:
-            self.troubles.append(
-                FormatError("pages do not add up", expected=f"{promised:#x}", found=f"{pages:#x} in runs")
-            )
-        return _memory(RunSpace(file, self.runs, file.size), file, self.end, self.troubles)
+            found = f"{pages:#x} in runs"
+            self.troubles.append(FormatError("pages do not add up", expected=f"{promised:#x}", found=found))
+        return _memory(space, file, self.end, self.troubles)
 
 
 def _beyond(base: int, count: int, offset: int) -> FormatError:

@@ -80,17 +80,19 @@ def _element(part: str, standard: str) -> Element | None:
     if kind == "symsrv" and words[1].lower() == "symsrv.dll":
         words = words[1:]
     elif kind != "srv":
+        shown = "*".join(map(shown_url, words))
         raise ValueError(
-            f"unknown element {part!r} (it begins with srv*, symsrv*symsrv.dll* or cache*, or is a folder)"
+            f"unknown element {shown!r} (it begins with srv*, symsrv*symsrv.dll* or cache*, or is a folder)"
         )
     if words[1:] in ([], [""]):
         return Element((standard, MICROSOFT))
     # An empty name between stars stands for the standard cache.
     stores = tuple(_store(word) if word else standard for word in words[1:])
     if len(stores) > _MOST_STORES:
-        raise ValueError(f"more than {_MOST_STORES} stores in {part!r}")
+        raise ValueError(f"more than {_MOST_STORES} stores in one element")
     if any(map(is_url, stores[:-1])):
-        raise ValueError(f"a server can only be the last store of an element: {part!r}")
+        shown = "*".join(map(shown_url, stores))
+        raise ValueError(f"a server can only be the last store of an element: {shown!r}")
     return Element(stores)
 
 
@@ -113,6 +115,8 @@ def _store(text: str) -> str:
     if "\0" in text or not text.isprintable():
         raise ValueError(f"no folder and no URL: {text!r}")
     if not is_url(text):
+        if "://" in text:
+            raise ValueError(f"no server that can be asked: {shown_url(text)!r} (only https:// and http:// can)")
         return text
     try:
         parts = urlsplit(text)

@@ -22,6 +22,7 @@ class State(NamedTuple):
     Attributes:
         registers: All that are known, by WinDbg's name; empty where only those above are.
         interrupted: Whether `pc` is the next instruction, and no return address.
+        params_size: x86: bytes of parameters that the function which was left takes off the stack, where it is known.
     """
 
     pc: int | None
@@ -30,6 +31,7 @@ class State(NamedTuple):
     link: int | None = None
     registers: Mapping[str, int] = MappingProxyType({})
     interrupted: bool = True
+    params_size: int = 0
 
 
 class ExactStep(NamedTuple):

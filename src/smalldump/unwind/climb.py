@@ -84,7 +84,9 @@ class Climb:
             if not outer.interrupted and not self._returns(outer.pc, step.proved):
                 self.stuck = None
                 return state, None  # the stack is not what the unwind information says: overwritten, perhaps
-            places.append(Place(outer.pc, outer.sp, step.trust, outer.interrupted))
+            # A frame is no surer than the one that it was found from.
+            trust = min(step.trust, places[-1].trust) if places else step.trust
+            places.append(Place(outer.pc, outer.sp, trust, outer.interrupted))
             if outer.pc < self.snapshot.machine.kernel_start:
                 return outer, WalkEnd.USER_MODE
             if outer.sp == state.sp and outer.pc == state.pc:

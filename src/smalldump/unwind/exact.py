@@ -20,7 +20,7 @@ __all__ = ["FRAME_SIZES", "STEPS", "arm64_frame_size", "arm64_step", "x64_frame_
 _TRUST = {
     x86_unwind.How.RECORD: FrameTrust.UNWIND_INFO,
     x86_unwind.How.CODE: FrameTrust.CALL_PROVED,
-    x86_unwind.How.SEARCH: FrameTrust.CALL_PROVED,
+    x86_unwind.How.SEARCH: FrameTrust.SCAN,
 }
 _Unwind = Callable[..., Unwound | NotUnwound]
 
@@ -50,8 +50,9 @@ def x86_step(code: Code, _: AddressSpace, state: State) -> ExactStep | NotUnwoun
         None if symbols is None else symbols.frame_program(place - base),
         base,
         code,
-        {**state.registers, "eip": state.pc, "esp": state.sp},
+        _known(X86, state),
         exact_pc=state.interrupted,
+        callee_params=state.params_size,
         function=None if function is None else base + function.rva,
         holds_code=code.holds,
     )
@@ -60,7 +61,23 @@ def x86_step(code: Code, _: AddressSpace, state: State) -> ExactStep | NotUnwoun
     trust, values = _TRUST.get(caller.how), caller.registers
     if trust is None:
         return NotUnwound.NO_UNWIND_DATA
-    return ExactStep(State(values["eip"], values["esp"], values.get("ebp"), None, values, False), trust)
+    if state.interrupted and _in_prologue(code, values["eip"] - 1):
+        trust = FrameTrust.SCAN
+    outer = State(values["eip"], values["esp"], values.get("ebp"), None, values, False, caller.params_size)
+    return ExactStep(outer, trust)
+
+
+# Of code that a trap frame interrupted only program counter, stack and frame pointer are known.
+def _known(machine: Machine, state: State) -> dict[str, int]:
+    pointers = {machine.fp: state.fp, machine.pc: state.pc, machine.sp: state.sp}
+    return {**state.registers, **{name: value for name, value in pointers.items() if value is not None}}
+
+
+# What a prologue calls is a helper that makes room on the stack for it: nobody knows how much of that is done.
+def _in_prologue(code: Code, place: int) -> bool:
+    found = code.symbols_at(place)
+    program = None if found is None else found[1].frame_program(place - found[0].base)
+    return found is not None and program is not None and place - found[0].base < program.rva + program.prolog_size
 
 
 def x64_frame_size(code: Code, address: int) -> int | None:
@@ -82,8 +99,7 @@ def _step(machine: Machine, unwind: _Unwind, code: Code, memory: AddressSpace, s
     if found is None:
         return NotUnwound.NO_CODE
     module, image = found
-    registers = {**state.registers, machine.pc: state.pc, machine.sp: state.sp}
-    caller = unwind(image, module.base, memory, registers, exact_pc=state.interrupted)
+    caller = unwind(image, module.base, memory, _known(machine, state), exact_pc=state.interrupted)
     if isinstance(caller, NotUnwound):
         return caller
     values = caller.registers

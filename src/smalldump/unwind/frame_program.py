@@ -1,8 +1,9 @@
 """The programs of FRAMEDATA records, which say in postfix notation where x86 code finds its caller's registers.
 
 `$T0 .raSearch = $eip $T0 ^ = $esp $T0 4 + = $ebp $T0 4 - ^ =` reads: T0 is where the return address lies; the
-caller's EIP is the word there, its ESP what follows, its EBP the word below. Source: documentation of Microsoft's DIA
-SDK (IDiaFrameData.program, IDiaStackWalkFrame); programs that MSVC and clang write.
+caller's EIP is the word there, its ESP what follows, its EBP the word below. MSVC calls saved registers by their
+numbers in CodeView: `$23 $T0 20 - ^ =` restores ESI. Source: documentation of Microsoft's DIA SDK
+(IDiaFrameData.program, IDiaStackWalkFrame, CV_HREG_e); programs that MSVC and clang write.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ LONGEST = 2048
 """Characters of the longest program that is run; compilers write less than 300."""
 _MASK = 0xFFFFFFFF
 _SEARCHES = (".raSearch", ".raSearchStart")
+_NUMBERED = ("$eax", "$ecx", "$edx", "$ebx", "$esp", "$ebp", "$esi", "$edi")
+_REGISTERS = {f"${number}": name for number, name in enumerate(_NUMBERED, 17)}
+"""CodeView's numbers of registers (CV_REG_EAX is 17), which programs use as names."""
 
 
 class Evaluation(NamedTuple):
@@ -61,7 +65,7 @@ def evaluate(
 
 @lru_cache(maxsize=1024)
 def _tokens(program: str) -> tuple[str, ...]:
-    return tuple(program.split())
+    return tuple(_REGISTERS.get(token, token) for token in program.split())
 
 
 class _Run:

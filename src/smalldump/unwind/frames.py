@@ -108,6 +108,15 @@ class Frame(NamedTuple):
         """
         if self.module is not None and self.name is not None:
             return self.name.symbol.at(self.module.name, self.pc - self.module.base)
+        return self._without_symbols(bits)
+
+    def words(self, bits: int) -> str:
+        """The place for people: as `text`, with a mark on a name that comes from an export table."""
+        if self.module is not None and self.name is not None:
+            return self.name.symbol.words(self.module.name, self.pc - self.module.base)
+        return self._without_symbols(bits)
+
+    def _without_symbols(self, bits: int) -> str:
         if self.module is not None:
             return f"{self.module.name}+{self.pc - self.module.base:#x}"
         if self.unloaded is not None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from smalldump.memory import AddressSpace
 
-__all__ = ["CALLEE_SAVED", "Prologue", "after_epilogue", "begins_here", "prologue"]
+__all__ = ["CALLEE_SAVED", "Prologue", "after_epilogue", "begins_here", "prologue", "restores"]
 
 CALLEE_SAVED = ("ebx", "ebp", "esi", "edi")
 REGISTERS = ("eax", "ecx", "edx", "ebx", "esp", "ebp", "esi", "edi")
@@ -21,6 +21,8 @@ _STEPS = 24
 _ENTRIES = (b"\x8b\xff\x55\x8b\xec", b"\x55\x8b\xec", b"\x55\x89\xe5")
 """How functions with a frame pointer begin: `mov edi, edi; push ebp; mov ebp, esp`."""
 _MASK = 0xFFFFFFFF
+_PUSHES = {0x6A: 2, 0x68: 5}
+"""Sizes of `push` with a constant: the arguments of a helper such as __SEH_prolog4."""
 
 
 class Prologue(NamedTuple):
@@ -54,6 +56,8 @@ def prologue(code: bytes) -> Prologue:
             depth, at = depth + taken[0], at + taken[1]
         elif (size := _harmless(rest, _NOT_OF_FRAME)) is not None:
             at += size
+        elif (size := _PUSHES.get(rest[0])) is not None and len(rest) >= size:
+            depth, at = depth + 4, at + size
         else:
             return Prologue(None, saved, framed, False)
     return Prologue(depth, saved, framed) if at == len(code) else Prologue(None, saved, framed, False)
@@ -94,11 +98,11 @@ def after_epilogue(
     for _ in range(_STEPS):
         if not (rest := code[at : at + 8]):
             return None
-        if rest[0] in (0xC3, 0xC2):
+        if rest[0] in (0xC3, 0xC2) or rest[:2] in (b"\xf2\xc3", b"\xf3\xc3"):
             return state
         if rest[0] in (0xE9, 0xEB) or (rest[0] == 0xFF and rest[1:] and rest[1] >> 3 & 7 == 4):
             before = code[at - 1 : at] if at else memory.read_some(start - 1, 1)
-            return state if _restores(before) and _target(rest, start + at) not in function else None
+            return state if restores(before) and _target(rest, start + at) not in function else None
         size = _step(rest, state, memory)
         if size is None:
             return None
@@ -106,8 +110,11 @@ def after_epilogue(
     return None
 
 
-# The last instruction before the jump of a tail call restores something; any other jump is one inside a function.
-def _restores(code: bytes) -> bool:
+def restores(code: bytes) -> bool:
+    """Whether an instruction of one byte restores a register: POP or LEAVE.
+
+    One comes before the jump of a tail call; any other jump is one inside a function.
+    """
     return code == b"\xc9" or (len(code) == 1 and code[0] & 0xF8 == 0x58)
 
 

@@ -18,7 +18,7 @@ from smalldump.model.symbols import FrameProgram
 from smalldump.unwind.callsite import call_site, x86_call
 from smalldump.unwind.frame_program import Evaluation, evaluate
 from smalldump.unwind.unwound import NotUnwound
-from smalldump.unwind.x86_code import CALLEE_SAVED, Prologue, after_epilogue, begins_here, prologue
+from smalldump.unwind.x86_code import CALLEE_SAVED, Prologue, after_epilogue, begins_here, prologue, restores
 
 __all__ = ["How", "UnwoundX86", "unwind"]
 
@@ -28,6 +28,8 @@ _PUSHED = 32
 """Words among which a proved return address is preferred to a nearer one."""
 _LARGEST = 0x100000
 """Bytes of the largest frame that is believed: more than a kernel stack, and than most frames of programs."""
+_DIRECT_CALL = 5
+"""Bytes of a CALL with its target in it."""
 _decode = partial(x86_call, mask=X86.mask)
 
 
@@ -37,10 +39,11 @@ class How(Enum):
     RECORD = "record"
     """The program of a FRAMEDATA record, or the sizes of an FPO_DATA record."""
     SEARCH = "search"
-    """Such a record, and a search that proves nothing: the return address lies further up than it says, because of what
-    has been pushed since, or follows a call of another function, or code that is not there."""
+    """Nothing that proves it. The return address lies further up than a record says, because of what has been pushed
+    since, or follows a call of another function, or code that is not there. Or the record holds only behind a prologue
+    that has not ended. Or all that is seen is a RET, perhaps that of a helper that made room on the stack."""
     CODE = "code"
-    """The instructions of the prologue or the epilogue that was interrupted."""
+    """The instructions of the prologue or the epilogue that was interrupted, or of one that called a helper."""
     FRAME_POINTER = "frame_pointer"
     """The saved EBP."""
 
@@ -91,8 +94,8 @@ def unwind(
     if "eip" not in registers or "esp" not in registers:
         return NotUnwound.UNKNOWN_REGISTER
     step = _Step(program, base, memory, registers, callee_params, function, holds_code or _nowhere)
-    ways = (step.by_epilogue, step.by_prologue) if exact_pc else ()
-    found = next((found for way in (*ways, step.by_record, step.by_frame_pointer) if (found := way())), None)
+    ways = (step.by_entry, step.by_epilogue, step.by_prologue, step.by_record) if exact_pc else (step.behind_helper,)
+    found = next((found for way in (*ways, step.by_frame_pointer) if (found := way())), None)
     return found or (NotUnwound.NO_UNWIND_DATA if program is None else NotUnwound.BAD_UNWIND_DATA)
 
 
@@ -115,25 +118,57 @@ class _Step(NamedTuple):
     function: int | None
     holds_code: Callable[[int], bool]
 
+    # At its first instruction a function has pushed nothing yet, and an import's thunk has no other.
+    def by_entry(self) -> UnwoundX86 | None:
+        eip, esp = self.registers["eip"], self.registers["esp"]
+        return self._caller(esp, self.registers, How.CODE) if self.function == eip or self._called(eip) else None
+
     def by_epilogue(self) -> UnwoundX86 | None:
         start = 0 if self.program is None else self.base + self.program.rva
         inside = range(start, start if self.program is None else start + self.program.size)
         state = after_epilogue(self.memory, self.registers, inside)
-        return None if state is None else self._caller(state["esp"], state, How.CODE)
+        if state is None:
+            return None
+        sure = state["esp"] != self.registers["esp"] or self._ends_here(state["esp"])
+        return self._caller(state["esp"], state, How.CODE if sure else How.SEARCH)
+
+    # Whether a lone RET is the function's own. A helper that makes or removes frames pushes where it returns to.
+    def _ends_here(self, slot: int) -> bool:
+        before = self.memory.read_some(self.registers["eip"] - 1, 1)
+        return restores(before) or (before != b"" and before[0] & 0xF8 != 0x50 and self._calls_here(slot) is True)
 
     # FPO_DATA and older FRAMEDATA describe the frame behind the prologue. Newer FRAMEDATA has a record for each state
     # of the frame, and code between its beginning and the program counter that does nothing to the stack.
     def by_prologue(self) -> UnwoundX86 | None:
-        done = self._prologue()
-        if done is None or done.depth is None:
-            return None
-        slot = self.registers["esp"] + done.depth
-        return self._caller(slot, {**self.registers, **self._saved(done, slot)}, How.CODE)
+        return self._behind(self._prologue())
 
     def by_record(self) -> UnwoundX86 | None:
         if self.program is None:
             return None
-        return self._by_sizes(self.program) if self.program.program is None else self._by_program(self.program)
+        found = self._by_sizes(self.program) if self.program.program is None else self._by_program(self.program)
+        done = self._prologue() if found else None
+        return found if found is None or done is None or done.depth is not None else found._replace(how=How.SEARCH)
+
+    # A prologue may call a helper that makes the frame (__SEH_prolog4, _EH_prolog3, _alloca_probe). Until that returns,
+    # what the prologue had pushed lies below the return address; then the record holds.
+    def behind_helper(self) -> UnwoundX86 | None:
+        found, record = self.by_record(), self.program
+        start = None if record is None else self.base + record.rva
+        if record is None or start is None or self.registers["eip"] > start + record.prolog_size:
+            return found
+        if found is not None and self._calls_here(found.registers["esp"] - 4):
+            return found
+        code = self.memory.try_read(start, max(self.registers["eip"] - _DIRECT_CALL - start, 0))
+        behind = self._behind(None if code is None else prologue(code))
+        if behind is not None and self._calls_here(behind.registers["esp"] - 4):
+            return behind
+        return None if found is None else found._replace(how=How.SEARCH)
+
+    def _behind(self, done: Prologue | None) -> UnwoundX86 | None:
+        if done is None or done.depth is None:
+            return None
+        slot = self.registers["esp"] + done.depth
+        return self._caller(slot, {**self.registers, **self._saved(done, slot)}, How.CODE)
 
     def by_frame_pointer(self) -> UnwoundX86 | None:
         esp, ebp = self.registers["esp"], self.registers.get("ebp")
@@ -153,7 +188,8 @@ class _Step(NamedTuple):
         if code is None:
             return None
         done = prologue(code)
-        return done if done.depth or record.program is None or self._called(start) else None
+        old = record.program is None or self.function == start or self._called(start)
+        return done if done.depth or old else None
 
     def _saved(self, done: Prologue, slot: int) -> dict[str, int]:
         words = ((name, self.memory.word(slot - below, 4)) for name, below in done.saved.items())

@@ -1,0 +1,117 @@
+"""Spooling: a compressed image of physical memory, unpacked into a temporary file, since memory is read anywhere.
+
+That is what compression costs: all of it is unpacked once, at the speed of its format, before the first byte can be
+looked at, and what is not zero takes room in the folder of temporary files. The file has no name there and is gone
+with the process.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import BinaryIO
+
+from smalldump.errors import SourceUnreadable
+from smalldump.intake.bytesource import ByteSource
+from smalldump.intake.containers import container_of
+from smalldump.intake.entries import START_BYTES, Packed, Readable
+from smalldump.intake.files import open_regular
+from smalldump.intake.limits import OverLimit, Refused, in_words
+from smalldump.intake.names import is_memory_start
+from smalldump.intake.origins import shown_name, why
+from smalldump.memory import FileMapping
+
+__all__ = ["is_packed_memory", "open_spooled"]
+
+_START = 4096
+_PIECE = 1 << 20
+_ZEROS = bytes(_PIECE)
+_LARGEST = 1 << 42
+_SPARE = 1 << 28
+
+
+def is_packed_memory(path: Path) -> bool:
+    """Tell whether a file is a compressed image of physical memory; of one that is, 4 KiB are unpacked."""
+    try:
+        descriptor, _ = open_regular(path)
+    except SourceUnreadable:
+        return False
+    with os.fdopen(descriptor, "rb") as file:
+        # Whatever cannot be looked into is not ours: the usual way says what is wrong.
+        try:
+            return is_memory_start(_start(_stream(path, file)[1]))
+        except Exception:  # noqa: BLE001
+            return False
+
+
+def open_spooled(path: Path) -> ByteSource:
+    """Open a compressed image of physical memory. The source's `remark` says what the unpacking has cost.
+
+    Raises:
+        SourceUnreadable: It is damaged or none, larger than 4 TiB unpacked, or there is no room to unpack it.
+    """
+    descriptor, _ = open_regular(path)
+    with os.fdopen(descriptor, "rb") as file:
+        try:
+            return _spooled(path, *_stream(path, file))
+        # Damaged streams make the libraries raise whatever they like: zlib.error, LZMAError, EOFError, ZstdError.
+        except Exception as error:
+            raise SourceUnreadable(shown_name(path), why(error)) from error
+
+
+def _stream(path: Path, file: BinaryIO) -> tuple[str, Readable]:
+    container = container_of(file.read(START_BYTES))
+    if container is None or not container.compressed_file:
+        raise Refused("no compressed file")
+    file.seek(0)
+    entry = next(container.entries(Packed(path.name, file, file, _LARGEST, path)))
+    return container.name, entry.open()
+
+
+def _spooled(path: Path, kind: str, stream: Readable) -> ByteSource:
+    import tempfile
+
+    began = time.monotonic()
+    with tempfile.TemporaryFile() as target:
+        size, written = _unpack(stream, target)
+        mapping = FileMapping(target.fileno(), size, shown_name(path))
+    remark = (
+        f"unpacked from {kind} into a temporary file in {time.monotonic() - began:.0f} s: {in_words(size)}, "
+        f"{in_words(written)} of them on the disk; unpack it yourself to pay that once"
+    )
+    return ByteSource(shown_name(path), path, memoryview(mapping), mapping, remark=remark)
+
+
+def _start(stream: Readable) -> bytes:
+    start = b""
+    while len(start) < _START and (piece := stream.read(_START - len(start))):
+        start += piece
+    return start
+
+
+def _unpack(stream: Readable, target: BinaryIO) -> tuple[int, int]:
+    """Size of what was unpacked, and how much of it was written: zeros become a hole."""
+    # Late, like tempfile: it brings every compression of the standard library in.
+    import shutil
+    import tempfile
+
+    room = shutil.disk_usage(tempfile.gettempdir()).free - _SPARE
+    size = written = 0
+    piece = stream.read(_PIECE)
+    while piece:
+        if piece != _ZEROS[: len(piece)]:
+            target.seek(size)
+            target.write(piece)
+            written += len(piece)
+        size += len(piece)
+        if written > room:
+            raise OverLimit(
+                f"unpacking needs more room for temporary files than the {in_words(max(room, 0))} there are"
+            )
+        if size > _LARGEST:
+            raise OverLimit(f"larger than {in_words(_LARGEST)} unpacked (limit)")
+        piece = stream.read(_PIECE)
+    target.truncate(size)
+    target.flush()
+    return size, written
