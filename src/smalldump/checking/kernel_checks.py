@@ -82,7 +82,7 @@ def crashed_processor_unsure(machine: KernelSnapshot) -> Iterator[Finding]:
     elif machine.crashed.sign is Sign.GUESS:
         message = f"processor {machine.crashed.state.number} is taken as the one that stopped the machine: "
         yield warning("crashed-processor-unsure", message + machine.crashed.sign.value)
-    elif machine.crashed.sign is Sign.STACK:
+    elif machine.crashed.sign in {Sign.CALL, Sign.STACK}:
         message = f"processor {machine.crashed.state.number} stopped the machine: {machine.crashed.sign.value}"
         yield info("crashed-processor", message)
 

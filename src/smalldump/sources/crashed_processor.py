@@ -21,6 +21,7 @@ class Sign(Enum):
 
     REGISTERS = "its frozen registers are those of the dump header"
     ARGUMENTS = "its registers hold the bug check as arguments of KeBugCheckEx"
+    CALL = "the stack of its thread holds the bug check as arguments of KeBugCheckEx"
     STACK = "the stack pointer of the dump header lies on its thread's stack"
     ONLY = "it is the only one"
     GUESS = "nothing tells; it is the first one"

@@ -15,7 +15,8 @@ from smalldump.model.machine import X86
 from smalldump.model.records import BugCheck, DumpFacts, Registers, Structure, System
 from smalldump.model.records import PhysicalMemory as Runs
 from smalldump.model.times import from_filetime, from_ticks
-from smalldump.sources.crashed_processor import Crashed, crashed_processor
+from smalldump.sources.bug_check_call import called_at, entry_registers
+from smalldump.sources.crashed_processor import Crashed, Sign, crashed_processor
 from smalldump.sources.discovery import count_processors, discover
 from smalldump.sources.execution import stack_from
 from smalldump.sources.found_kernel import clues_of, found_kernel
@@ -106,7 +107,18 @@ class RamSnapshot(KernelSnapshot):
     @cached_property
     def crashed(self) -> Crashed | None:
         processors = present(self._processors) or ()
-        return crashed_processor(processors, Absent.NOT_APPLICABLE, self.bug_check, self.memory, self.offsets)
+        found = crashed_processor(processors, Absent.NOT_APPLICABLE, self.bug_check, self.memory, self.offsets)
+        if found is None or found.sign not in {Sign.ONLY, Sign.GUESS}:
+            return found
+        return next(filter(None, map(self._by_its_stack, processors)), found)
+
+    def _by_its_stack(self, state: ProcessorState) -> Crashed | None:
+        stop, size = self.bug_check, self.machine.pointer
+        place = None if isinstance(stop, Absent) else called_at(state, stop, self.memory, self.offsets, size)
+        if isinstance(stop, Absent) or place is None:
+            return None
+        entry = entry_registers(self.memory, self.offsets, stop, place, present(self.kernel_base) or 0)
+        return Crashed(state if entry is None else self._with_registers(state, entry), Sign.CALL)
 
     @cached_property
     def _processors(self) -> Sequence[ProcessorState] | Absent:
