@@ -5,7 +5,7 @@
 SAMPLES (else the variable SMALLDUMP_SAMPLES) is a folder with `dumps/ID.dmp` and `truth/ID.stack.json`, and with
 `engine-written/NAME.small.dmp` and `NAME.truth.json`. A frame is right when program counter and stack pointer are; the
 innermost frame of a stack comes from registers and does not count. Where the cases of the unwind oracle lie beside
-SAMPLES, in `../oracle`, they are walked too (see `oracle_stacks`).
+SAMPLES, in `../oracle`, they are walked too (see `tests.truth.without_images`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.truth.oracle_cases import case_files
+from tests.truth.without_images import MACHINES, Rates, tallies
+
 import smalldump
-from benchmarks.oracle_stacks import MACHINES, image_folder, tallies
 from smalldump.model import Snapshot
 from smalldump.model.absent import present
 from smalldump.unwind import CallStack, walk
@@ -30,8 +32,8 @@ __all__ = ["Score", "main", "scores"]
 Place = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+@dataclass(frozen=True)
+class Score(Rates):
     """One stack of one dump against its truth.
 
     Attributes:
@@ -46,16 +48,6 @@ class Score:
     found: int
     right: int
     seconds: float
-
-    @property
-    def recall(self) -> float:
-        """The part of the truth that was found."""
-        return self.right / self.true if self.true else 1.0
-
-    @property
-    def precision(self) -> float:
-        """The part of what was found that is true."""
-        return self.right / self.found if self.found else 1.0
 
 
 def scores(samples: Path) -> Iterator[Score]:
@@ -104,9 +96,9 @@ def main(samples: Path) -> None:
     print()
     print(f"{'image':40} {'held':8} {'true':>5} {'recall':>6} {'precision':>9} {'proved':>6} {'wrong':>5} {'ms':>6}")
     for arch in MACHINES:
-        for row in tallies(samples.parent / "oracle", image_folder(), arch):
+        for row in tallies(case_files(arch, samples)):
             figures = f"{row.true:5} {row.recall:6.3f} {row.precision:9.3f} {row.proved:6} {row.wrong:5}"
-            print(f"{f'{arch}-{row.image}'[:40]:40} {row.variant:8} {figures} {row.seconds * 1000:6.2f}")
+            print(f"{row.image[:40]:40} {row.variant:8} {figures} {row.seconds * 1000:6.2f}")
 
 
 if __name__ == "__main__":

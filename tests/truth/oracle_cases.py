@@ -79,7 +79,7 @@ class CaseFile:
         arch: `x64`, `x86` or `arm64`.
         image: File name of the image.
         sha256: Of the image.
-        base: Where it was loaded.
+        base, size: Where it was loaded, and its bytes in memory.
         sentinel: What the outermost frame returns to.
     """
 
@@ -88,11 +88,17 @@ class CaseFile:
     image: str
     sha256: str
     base: int
+    size: int
     sentinel: int
     cases: tuple[Case, ...]
 
     def __str__(self) -> str:
         return self.name
+
+    @cached_property
+    def returns(self) -> list[int]:
+        """All return addresses into the image that the cases know, ascending."""
+        return sorted({frame.ret for case in self.cases for frame in case.frames[:-1]})
 
     @cached_property
     def data(self) -> bytes:
@@ -118,7 +124,8 @@ def _read(path: Path) -> CaseFile:
         found = json.load(file)
     arch, name = found["arch"], path.name.removesuffix(".json.gz")
     cases = tuple(_case(arch, case) for case in found["cases"])
-    return CaseFile(name, arch, found["image"], found["sha256"], found["base"], found["sentinel"], cases)
+    base, size = found["base"], found["size_of_image"]
+    return CaseFile(name, arch, found["image"], found["sha256"], base, size, found["sentinel"], cases)
 
 
 def _case(arch: str, case: Mapping[str, Any]) -> Case:

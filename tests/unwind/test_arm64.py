@@ -6,7 +6,6 @@ import struct
 
 from smalldump.layout.context import ContextArm64
 from smalldump.unwind import FrameTrust, WalkEnd, walk
-from smalldump.unwind.arm64 import without_authentication
 from tests.unwind.machines import DISK, FILTER, NT, STACK, arm64, shown, words64
 
 FP, SCAN, CONTEXT, PROVED = FrameTrust.FRAME_POINTER, FrameTrust.SCAN, FrameTrust.CONTEXT, FrameTrust.CALL_PROVED
@@ -31,12 +30,6 @@ RECORDS = words64(
 )
 
 
-def test_authentication_codes_are_stripped() -> None:
-    assert without_authentication(signed(DISK + 0x1234)) == DISK + 0x1234
-    assert without_authentication(DISK + 0x1234) == DISK + 0x1234
-    assert without_authentication(0x5A3B_7FF8_1234_5678 & ~(1 << 55)) == 0x7FF812345678
-
-
 def test_frame_records_are_followed_to_the_first_one() -> None:
     stacks = walk(arm64(RECORDS, NT + 0x1500, STACK + 0x10))
     assert shown(stacks.crash) == [("nt+0x1500", CONTEXT), ("disk+0x1234", FP), ("filter+0x1300", FP)]
@@ -55,15 +48,17 @@ RETAB = 0xD65F0FFF
 def test_the_link_register_counts_only_while_the_code_ahead_needs_it() -> None:
     link = signed(DISK + 0x1400)
     for ahead, live in (
-        ((NOP, RET), True),
-        ((NOP, RETAB), True),
-        ((PACIBSP, SAVE, CALL), True),
-        ((NOP, RESTORE, RET), False),
-        ((NOP, CALL, RET), False),
-        ((NOP, NOP), False),
+        ((NOP, RET), [PROVED]),
+        ((NOP, RETAB), [PROVED]),
+        ((PACIBSP, SAVE, CALL), [SCAN]),
+        ((PACIBSP, SAVE, CALL, RESTORE, RETAB), [PROVED]),
+        ((NOP, RESTORE, CALL), []),
+        ((NOP, CALL, RET), []),
+        ((NOP, NOP), []),
     ):
         frames = shown(walk(arm64(RECORDS, NT + 0x1500, STACK + 0x10, link, code={NT + 0x1500: code(*ahead)})).crash)
-        assert frames[1:] == [("disk+0x1400", SCAN)] * live + [("disk+0x1234", FP), ("filter+0x1300", FP)], ahead
+        linked = [("disk+0x1400", trust) for trust in live]
+        assert frames[1:] == [*linked, ("disk+0x1234", FP), ("filter+0x1300", FP)], ahead
 
 
 def test_a_call_to_where_the_function_begins_proves_the_caller() -> None:

@@ -176,3 +176,32 @@ def test_a_pdb_leads_through_functions_without_a_frame() -> None:
     unproved = walk(x86(stack, NT32 + 0x1520, STACK32 + 0x18), Symbols()).crash
     assert [frame.pc for frame in unproved.frames] == [frame.pc for frame in crash.frames]
     assert unproved.frames[1].trust is SCAN
+
+
+class FramedTable(FunctionTable):
+    """The same function, with a frame of EBP."""
+
+    program = FrameProgram(0x1500, 0x80, 0, 0, 0, 0, "$T0 $ebp = $eip $T0 4 + ^ = $ebp $T0 ^ = $esp $T0 8 + = ")
+
+
+class FramedSymbols(Symbols):
+    """Symbols of nt alone, and no image."""
+
+    def symbols(self, module: Module) -> FunctionTable | None:
+        return FramedTable() if module.name == "nt" else None
+
+
+def test_behind_a_trap_frame_the_exact_steps_know_ebp() -> None:
+    stack = trap_frame(NT32 + 0x1540, STACK32 + 0x80)[:0x74] + words32(
+        0,  # 74
+        0,  # 78
+        0,  # 7C
+        0,  # 80 saved ebp: here ebp points
+        FILTER32 + 0x1301,  # 84 RETURN
+        0,
+    )
+    crash = walk(x86(stack, DISK32 + 0x1001, 0), FramedSymbols()).crash
+    assert [(frame.pc, frame.trust) for frame in crash.frames[-2:]] == [
+        (NT32 + 0x1540, CONTEXT),
+        (FILTER32 + 0x1301, FrameTrust.UNWIND_INFO),
+    ]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from smalldump.analysis.bucket import Bucket, bucket_of
 from smalldump.analysis.parameters import Parameter, decode_parameters
+from smalldump.analysis.signature import Signature, signature_of
 from smalldump.analysis.stop_text import stop_text
 from smalldump.analysis.verdict import Verdict, reach_verdict
 from smalldump.knowledge.catalog import BugCheckEntry, bug_check
@@ -24,6 +26,7 @@ class Analysis(NamedTuple):
         stop_text: The lines of the STOP message.
         stacks: The call stack, in its two parts.
         verdict: Who is to blame, how sure that is, and why.
+        bucket: Microsoft's name for failures like this one, and `signature` ours; None where no bug check is told.
     """
 
     entry: BugCheckEntry | None
@@ -32,6 +35,8 @@ class Analysis(NamedTuple):
     stop_text: tuple[str, ...]
     stacks: Stacks
     verdict: Verdict
+    bucket: Bucket | None
+    signature: Signature | None
 
 
 def analyse(machine: Snapshot, lookup: CodeLookup = NO_CODE) -> Analysis:
@@ -45,11 +50,14 @@ def analyse(machine: Snapshot, lookup: CodeLookup = NO_CODE) -> Analysis:
     subcode = entry.match(stop.parameters) if entry and not isinstance(stop, Absent) else None
     parameters = decode_parameters(machine, entry, lookup)
     stacks = walk(machine, lookup)
+    verdict = reach_verdict(machine, entry, parameters, stacks, lookup)
     return Analysis(
         entry,
         subcode.meaning if subcode else None,
         parameters,
         stop_text(machine, entry, parameters),
         stacks,
-        reach_verdict(machine, entry, parameters, stacks, lookup),
+        verdict,
+        bucket_of(machine, entry, stacks, lookup),
+        signature_of(machine, entry, stacks, verdict),
     )

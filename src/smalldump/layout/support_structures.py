@@ -174,6 +174,13 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         "tests/decode/test_requests.py::test_real_requests_are_read_to_the_last_byte",
     ),
     StructureSupport(
+        "IRP, DEVICE_OBJECT, DRIVER_OBJECT",
+        "x64, ARM64",
+        ("Irp64", "IoStackLocation64", "DeviceObject64", "DriverObject64"),
+        "unverified: published headers, no dump seen",
+        "tests/analysis/test_bucket.py::test_a_machine_like_the_posted_one_yields_the_posted_bucket",
+    ),
+    StructureSupport(
         "Images: PE headers and unwind data",
         "x86, x64, ARM64",
         (

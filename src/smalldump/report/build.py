@@ -55,7 +55,7 @@ def build_report(
         | code_sections(machine, analysis.stacks, lookup, args=detailed)
         | (execution_sections(machine, lookup) if detailed else {})
         | extra_sections(machine, decoded, detailed=detailed)
-        | {"verdict": verdict_section(analysis.verdict)}
+        | {"verdict": verdict_section(analysis)}
     )
 
 

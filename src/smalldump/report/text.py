@@ -8,7 +8,7 @@ from smalldump.escape import shortened
 from smalldump.report.columns import columns
 from smalldump.report.document import Document
 from smalldump.report.first_screen import first_screen, headline
-from smalldump.report.shown import counted, is_absent, paragraph, plain, text
+from smalldump.report.shown import counted, is_absent, labelled, paragraph, plain, text
 from smalldump.report.stack_text import frame_lines
 from smalldump.report.text_sections import SECTIONS, module_rows, render_section
 from smalldump.report.values import JsonObject
@@ -133,6 +133,22 @@ def _full(report: Document, width: int) -> list[str]:
     lines = []
     for name in SECTIONS:
         lines += ["", _TITLES[name], "", *render_section(report, name, width=width).splitlines()]
+    lines += _names(report, width)
     lines += _bullets("What to do next", report["verdict.next_steps"] or (), width)
     lines += _bullets("What this dump cannot show", report["verdict.limits"] or (), width)
+    return lines
+
+
+def _names(report: Document, width: int) -> list[str]:
+    """What failures like this one are called, in Microsoft's words and in ours, and what these rest on."""
+    bucket, signature = report["verdict.bucket"], report["verdict.signature"]
+    if not bucket or not signature:
+        return []
+    lines = ["", "Failures like this one", ""]
+    lines += labelled("Bucket", text(bucket), width) + labelled("", text(report["verdict.bucket_hash"]), width)
+    for gap in report["verdict.bucket_gaps"] or ():
+        lines += labelled("", f"- {text(gap)}", width)
+    lines += labelled("Signature", text(signature["coarse"]), width) + labelled("", text(signature["fine"]), width)
+    for part in signature["explanation"]:
+        lines += labelled("", f"- {text(part)}", width)
     return lines

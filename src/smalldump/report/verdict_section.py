@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from smalldump.analysis import Analysis
+from smalldump.analysis.bucket import Bucket
 from smalldump.analysis.culprit import Culprit
-from smalldump.analysis.verdict import Verdict
+from smalldump.analysis.signature import Signature
 from smalldump.report.values import Json, JsonObject
 
 __all__ = ["verdict_section"]
 
 
-def verdict_section(verdict: Verdict) -> JsonObject:
+def verdict_section(analysis: Analysis) -> JsonObject:
     """`verdict`."""
+    verdict = analysis.verdict
     return {
         "culprit": _culprit(verdict.culprit),
         "kind": verdict.kind.value,
@@ -21,8 +24,32 @@ def verdict_section(verdict: Verdict) -> JsonObject:
             for piece in verdict.evidence
         ],
         "candidates": [{"module": rival.module, "score": rival.score} for rival in verdict.candidates],
+        **_bucket(analysis.bucket),
+        "signature": _signature(analysis.signature),
         "next_steps": list(verdict.next_steps),
         "limits": list(verdict.limits),
+    }
+
+
+def _bucket(bucket: Bucket | None) -> JsonObject:
+    if bucket is None:
+        return {"bucket": None, "bucket_hash": None}
+    return {
+        "bucket": bucket.words,
+        "bucket_hash": bucket.hash,
+        "bucket_kind": bucket.kind.value,
+        "bucket_gaps": list(bucket.gaps),
+    }
+
+
+def _signature(signature: Signature | None) -> Json:
+    if signature is None:
+        return None
+    return {
+        "version": signature.version,
+        "coarse": signature.coarse,
+        "fine": signature.fine,
+        "explanation": list(signature.explanation),
     }
 
 

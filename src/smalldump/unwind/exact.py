@@ -50,7 +50,7 @@ def x86_step(code: Code, _: AddressSpace, state: State) -> ExactStep | NotUnwoun
         None if symbols is None else symbols.frame_program(place - base),
         base,
         code,
-        {**state.registers, "eip": state.pc, "esp": state.sp},
+        _known(X86, state),
         exact_pc=state.interrupted,
         callee_params=state.params_size,
         function=None if function is None else base + function.rva,
@@ -65,6 +65,12 @@ def x86_step(code: Code, _: AddressSpace, state: State) -> ExactStep | NotUnwoun
         trust = FrameTrust.SCAN
     outer = State(values["eip"], values["esp"], values.get("ebp"), None, values, False, caller.params_size)
     return ExactStep(outer, trust)
+
+
+# Of code that a trap frame interrupted only program counter, stack and frame pointer are known.
+def _known(machine: Machine, state: State) -> dict[str, int]:
+    pointers = {machine.fp: state.fp, machine.pc: state.pc, machine.sp: state.sp}
+    return {**state.registers, **{name: value for name, value in pointers.items() if value is not None}}
 
 
 # What a prologue calls is a helper that makes room on the stack for it: nobody knows how much of that is done.
@@ -93,8 +99,7 @@ def _step(machine: Machine, unwind: _Unwind, code: Code, memory: AddressSpace, s
     if found is None:
         return NotUnwound.NO_CODE
     module, image = found
-    registers = {**state.registers, machine.pc: state.pc, machine.sp: state.sp}
-    caller = unwind(image, module.base, memory, registers, exact_pc=state.interrupted)
+    caller = unwind(image, module.base, memory, _known(machine, state), exact_pc=state.interrupted)
     if isinstance(caller, NotUnwound):
         return caller
     values = caller.registers
