@@ -108,11 +108,11 @@ def analyze_source(
 
 
 def lookup_for(machine: Snapshot, files: SymbolSources | None) -> CodeLookup:
-    """Images and symbols of a machine's modules: out of symbol sources, if there are any."""
-    from smalldump.unwind import NO_CODE, walk
+    """Images and symbols of a machine's modules: out of symbol sources, if there are any, and its own memory."""
+    from smalldump.unwind import LoadedImages, walk
 
     if not files:
-        return NO_CODE
+        return LoadedImages(machine.memory)
     from smalldump.symbols.resolve import Resolver
 
     resolver = Resolver(files, machine.memory)

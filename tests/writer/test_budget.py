@@ -19,6 +19,7 @@ from smalldump.model.machine import ARM64, X64, X86, Machine
 from smalldump.model.requests import Contribution, RangeRequest, Rank
 from smalldump.sources.builder import SnapshotBuilder, driver
 from smalldump.writer import CLASSIC, MODERN, Dropped, contents_of, fit
+from tests.images.portable import Part, portable
 from tests.synth import x64_dump
 from tests.writer.facts import read_again
 from tests.writer.machines import builders
@@ -32,13 +33,14 @@ ORDER = [
     r"\d+ optional blocks?",
     r"blob [0-9a-f-]{36}",
     r"\d+ blocks? \(register page\)",
+    r"folders of driver paths",
     r"\d+ blocks? \(code\)",
+    r"\d+ blocks? \(unwind\)",
     r"\d+ blocks? \(component\)",
     r"\d+ blocks? \(user\)",
     r"\d+ blocks? \(bug check\)",
     r"data page",
     r"KiProcessorBlock group",
-    r"folders of driver paths",
     r"outermost [\d,]+ bytes of the stack",
     r"unloaded drivers \(\d+\)",
     r"\d+ drivers?",
@@ -78,6 +80,7 @@ def full_machine() -> SnapshotBuilder:
         data_page=(PAGES, page[:0x400]),
         blobs=[Blob(f"{n:08x}-1111-2222-3333-444444444444", memoryview(bytes(n * 100 + 1)), 0) for n in range(1, 4)],
         memory={
+            WOBBLE: portable([Part(".text", 0x1000, b"", 0xF000)], machine=0x14C, timestamp=1),
             WOBBLE + 0x1230: page[:0x200],
             KERNEL + 0x2340: page[:0x200],
             PAGES + 0x10000: page[:0x180],

@@ -7,16 +7,17 @@ from typing import NamedTuple
 
 from smalldump.collect.contributors import Failure, asked_by_contributors
 from smalldump.collect.processor_group import processor_group
+from smalldump.collect.unwind_data import NotedImages
 from smalldump.model import Absent, Blob, Module, Registers, Snapshot
 from smalldump.model.requests import DumpContributor, RangeRequest, Rank
-from smalldump.unwind import walk
+from smalldump.unwind import CodeLookup, walk
 
 __all__ = ["Collection", "collect"]
 
 _PAGE = 0x1000
 _LAB_BYTES = 0x100  # what dbgeng copies of NtBuildLab
 _CODE_AT_PC = 0x10  # one byte keeps debuggers from inventing a frame; one instruction can be shown
-_CODE_BEHIND_RETURN = 0x100
+_CODE_BEFORE_RETURN, _CODE_BEHIND_RETURN = 0x10, 0x100  # the longest CALL; what unwinders look at
 
 
 class Collection(NamedTuple):
@@ -47,7 +48,8 @@ def collect(
         contributors: Components that may add something of their own.
     """
     asked, blobs, failures = asked_by_contributors(machine, contributors)
-    frames = _frames_in_drivers(machine)
+    images = NotedImages(machine.memory)
+    frames = _frames_in_drivers(machine, images)
     requests = [
         *_mandatory(machine),
         *processor_group(machine),
@@ -55,6 +57,7 @@ def collect(
         *wanted,
         *_asked_before(machine),
         *asked,
+        *images.requests(Rank.UNWIND),
         *_code_of_the_stack(frames),
         *_register_pages(machine),
         *_held_already(machine),
@@ -96,15 +99,16 @@ def _asked_before(machine: Snapshot) -> Iterator[RangeRequest]:
         yield RangeRequest(request.address, request.size, "asked for", request.component, Rank.COMPONENT)
 
 
-def _frames_in_drivers(machine: Snapshot) -> list[tuple[int, Module]]:
-    stacks = walk(machine)
+def _frames_in_drivers(machine: Snapshot, images: CodeLookup) -> list[tuple[int, Module]]:
+    stacks = walk(machine, images)
     frames = (*stacks.crash.frames, *stacks.dispatch.frames)
     return [(frame.pc, frame.module) for frame in frames if frame.module is not None]
 
 
 def _code_of_the_stack(frames: Iterable[tuple[int, Module]]) -> Iterator[RangeRequest]:
     for pc, _ in frames:
-        yield RangeRequest(pc, _CODE_BEHIND_RETURN, "code behind a return address", rank=Rank.CODE)
+        size = _CODE_BEFORE_RETURN + _CODE_BEHIND_RETURN
+        yield RangeRequest(pc - _CODE_BEFORE_RETURN, size, "code around a return address", rank=Rank.CODE)
 
 
 def _register_pages(machine: Snapshot) -> Iterator[RangeRequest]:

@@ -8,13 +8,11 @@ from bisect import bisect_right
 from functools import cached_property
 from typing import NamedTuple
 
-from smalldump.errors import MemoryUnavailable, Truncated
 from smalldump.images.reading import ImageBytes
-from smalldump.layout.arm64_xdata import LONGEST as LONGEST_RECORD
-from smalldump.layout.arm64_xdata import FullRecord, parse_full_record
+from smalldump.layout.arm64_xdata import FullRecord, parse_full_record, record_size
 from smalldump.layout.dump import MachineType
 from smalldump.layout.pe import RuntimeFunctionArm64, RuntimeFunctionX64
-from smalldump.layout.unwind_info import LONGEST, UnwindInfo, UnwindInfoHeader, parse_unwind_info
+from smalldump.layout.unwind_info import UnwindInfo, UnwindInfoHeader, parse_unwind_info, unwind_info_size
 
 __all__ = ["FunctionTable", "RuntimeFunction"]
 
@@ -24,7 +22,6 @@ _RECORDS: dict[int, type[RuntimeFunctionX64] | type[RuntimeFunctionArm64]] = {
 }
 _MOST_BYTES = 1 << 26
 """Most bytes of a function table; the largest real ones have about 10 MB."""
-_PIECE = 0x100
 
 
 class RuntimeFunction(NamedTuple):
@@ -102,10 +99,8 @@ class FunctionTable:
         """
         found = self._infos.get(rva)
         if found is None:
-            data = self._image.read_some(rva, LONGEST)
-            if len(data) < UnwindInfoHeader.SIZE:
-                raise MemoryUnavailable(rva, UnwindInfoHeader.SIZE, data)
-            found = self._infos[rva] = parse_unwind_info(data)
+            size = unwind_info_size(self._image.read(rva, UnwindInfoHeader.SIZE))
+            found = self._infos[rva] = parse_unwind_info(self._image.read_some(rva, size))
         return found
 
     def full_record(self, rva: int) -> FullRecord:
@@ -117,17 +112,9 @@ class FunctionTable:
         """
         found = self._records.get(rva)
         if found is None:
-            found = self._records[rva] = self._full_record(rva)
+            size = record_size(self._image.read(rva, 4) + self._image.read_some(rva + 4, 4))
+            found = self._records[rva] = parse_full_record(self._image.read_some(rva, size))
         return found
-
-    # Few records are longer than the first piece.
-    def _full_record(self, rva: int) -> FullRecord:
-        start = self._image.read(rva, 4)
-        data = start + self._image.read_some(rva + 4, _PIECE)
-        try:
-            return parse_full_record(data)
-        except Truncated:
-            return parse_full_record(data + self._image.read_some(rva + len(data), LONGEST_RECORD - len(data)))
 
     # The whole table, where all of it is there.
     @cached_property

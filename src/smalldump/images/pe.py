@@ -144,10 +144,9 @@ class PeImage(ABC):
             raise MemoryUnavailable(rva, size, data)
         return data
 
-    def view(self, rva: int, size: int) -> memoryview | None:
-        """All `size` bytes from `rva` on, not copied where they need not be, or None where some are not there."""
-        data = self.read_some(rva, size)
-        return memoryview(data) if len(data) == size else None
+    @abstractmethod
+    def view(self, rva: int, size: int, /) -> memoryview | None:
+        """All `size` bytes from `rva` on, not copied where they need not be, or None where they are not at hand."""
 
     def directory(self, index: Directory) -> tuple[int, int] | None:
         """RVA and size of a data directory, or None where the image has none."""
@@ -254,14 +253,15 @@ class _FileImage(PeImage):
         data = bytes(self._file[at : at + inside])
         return data if len(data) < inside else data + bytes(size - inside)
 
-    def view(self, rva: int, size: int) -> memoryview | None:
+    def view(self, rva: int, size: int, /) -> memoryview | None:
         found = self._map.find(rva)
         if found is not None and rva + size <= found[1]:
             within = rva - found[2].rva
             at = found[2].file_offset + within
             if within + size <= found[2].file_size and at + size <= len(self._file):
                 return self._file[at : at + size]
-        return super().view(rva, size)
+        data = self.read_some(rva, size)
+        return memoryview(data) if len(data) == size else None
 
 
 class _MappedImage(PeImage):
@@ -271,3 +271,8 @@ class _MappedImage(PeImage):
 
     def read_some(self, rva: int, size: int) -> bytes:
         return self._space.read_some(self._base + rva, size) if size > 0 else b""
+
+    # Memory has gaps: tables are looked up where they lie, and nothing is read but what the look-up leads to. A small
+    # dump holds just that, since whoever collects it looks up the same way.
+    def view(self, _rva: int, _size: int, /) -> memoryview | None:
+        return None

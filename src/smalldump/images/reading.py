@@ -19,5 +19,5 @@ class ImageBytes(Protocol):
     def read_raw(self, offset: int, size: int) -> bytes:
         """Read at most `size` bytes at a file offset; nothing where there is no file."""
 
-    def view(self, rva: int, size: int) -> memoryview | None:
-        """All `size` bytes from `rva` on, or None where some are not there."""
+    def view(self, rva: int, size: int, /) -> memoryview | None:
+        """All `size` bytes from `rva` on, or None where they are not at hand."""

@@ -24,10 +24,7 @@ from smalldump.errors import FormatError, Truncated
 from smalldump.layout.arm64_codes import Code, CodeSequence, Op
 from smalldump.layout.record import Buffer
 
-__all__ = ["LONGEST", "FullRecord", "PackedRecord", "parse_full_record", "parse_packed_record"]
-
-LONGEST = 8 + 0xFFFF * 4 + 0xFF * 4
-"""Most bytes of a full record, the handler's data aside."""
+__all__ = ["FullRecord", "PackedRecord", "parse_full_record", "parse_packed_record", "record_size"]
 
 
 class FullRecord(NamedTuple):
@@ -47,6 +44,17 @@ class FullRecord(NamedTuple):
     handler: int | None
 
 
+def record_size(start: Buffer) -> int:
+    """Bytes of the full record that begins with `start`, the handler's data aside; its first two words tell.
+
+    Raises:
+        Truncated: `start` does not hold what tells.
+    """
+    word = _word(start, 0)
+    epilogs, code_words, at = _counts(start)
+    return at + 4 * (code_words + (0 if word >> 21 & 1 else epilogs) + (word >> 20 & 1))
+
+
 def parse_full_record(data: Buffer) -> FullRecord:
     """Decode the record at the first byte of `data`; codes are decoded by `code_sequence`.
 
@@ -57,10 +65,7 @@ def parse_full_record(data: Buffer) -> FullRecord:
     word = _word(data, 0)
     if word >> 18 & 3:
         raise FormatError("unknown unwind data", offset=0, expected="version 0", found=f"{word >> 18 & 3}")
-    epilogs, code_words, at = word >> 22 & 0x1F, word >> 27, 4
-    if not epilogs and not code_words:
-        second, at = _word(data, 4), 8
-        epilogs, code_words = second & 0xFFFF, second >> 16 & 0xFF
+    epilogs, code_words, at = _counts(data)
     length = (word & 0x3FFFF) * 4
     if word >> 21 & 1:
         scopes: tuple[tuple[int, int], ...] = ((-1, epilogs),)
@@ -72,6 +77,16 @@ def parse_full_record(data: Buffer) -> FullRecord:
     if len(codes) < 4 * code_words:
         raise Truncated("unwind codes are cut", offset=at, expected=f"{4 * code_words} bytes", found=f"{len(codes)}")
     return FullRecord(length, scopes, codes, _word(data, end) if word >> 20 & 1 else None)
+
+
+# Epilog count (or the index of the only epilogue's codes), code words, and where what follows begins.
+def _counts(data: Buffer) -> tuple[int, int, int]:
+    word = _word(data, 0)
+    epilogs, code_words = word >> 22 & 0x1F, word >> 27
+    if epilogs or code_words:
+        return epilogs, code_words, 4
+    second = _word(data, 4)
+    return second & 0xFFFF, second >> 16 & 0xFF, 8
 
 
 def _word(data: Buffer, at: int) -> int:

@@ -21,7 +21,6 @@ from smalldump.layout.pe import RuntimeFunctionX64
 from smalldump.layout.record import Buffer, Record, u8
 
 __all__ = [
-    "LONGEST",
     "REGISTERS",
     "Op",
     "UnwindCode",
@@ -29,6 +28,7 @@ __all__ = [
     "UnwindInfo",
     "UnwindInfoHeader",
     "parse_unwind_info",
+    "unwind_info_size",
 ]
 
 REGISTERS = (
@@ -36,8 +36,6 @@ REGISTERS = (
     *("r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"),
 )
 """Integer registers by their number in codes and in the header."""
-LONGEST = 4 + 256 * 2 + RuntimeFunctionX64.SIZE
-"""Most bytes of a record, the handler's data aside."""
 
 
 class Op(IntEnum):
@@ -112,6 +110,14 @@ class UnwindInfo(NamedTuple):
     epilogs: tuple[int, ...]
     chained: tuple[int, int, int] | None
     handler: int | None
+
+
+def unwind_info_size(start: Buffer) -> int:
+    """Bytes of the record that begins with `start`, the handler's data aside; its first four bytes tell."""
+    header = UnwindInfoHeader(start)
+    flags, count = UnwindFlag(header.version_and_flags >> 3 & 7), header.count_of_codes
+    behind = RuntimeFunctionX64.SIZE if flags & UnwindFlag.CHAININFO else 4 if flags else 0
+    return header.SIZE + 2 * (count + count % 2) + behind
 
 
 def parse_unwind_info(data: Buffer) -> UnwindInfo:

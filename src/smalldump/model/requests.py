@@ -25,11 +25,15 @@ class Rank(IntEnum):
     """Asked for by whoever has the dump written."""
     COMPONENT = 4
     """Asked for by a driver or a contributor."""
-    CODE = 5
+    UNWIND = 5
+    """Headers and unwind data of the images on the stack, without which nobody unwinds it for sure."""
+    CODE = 6
     """Code around the addresses on the stack."""
-    REGISTER_PAGE = 6
+    PROCESSORS = 7
+    """What the other processors were doing."""
+    REGISTER_PAGE = 8
     """Memory that a register points to."""
-    OTHER = 7
+    OTHER = 9
     """Everything else."""
 
     @property

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from smalldump.errors import FormatError, MemoryUnavailable, SymbolError
 from smalldump.images import PeImage
+from smalldump.images.loaded import loaded_image
 from smalldump.memory import AddressSpace
 from smalldump.model import Module
 from smalldump.model.absent import present
@@ -89,12 +90,7 @@ class Resolver:
 
     # Nobody but the machine itself says that it is the image; it must look like the one in the module list.
     def _in_memory(self, module: Module) -> PeImage | None:
-        try:
-            image = PeImage.in_memory(self._memory, module.base)
-        except (FormatError, MemoryUnavailable):
-            return None
-        stamp = present(module.timestamp)
-        return image if image.size_of_image == module.size and stamp in (None, image.timestamp) else None
+        return loaded_image(self._memory, module.base, module.size, present(module.timestamp))
 
     def _pdb(self, module: Module) -> SymbolTable | None:
         wanted = self.wanted_pdb(module)

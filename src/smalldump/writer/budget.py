@@ -1,8 +1,9 @@
 """The budget: what is given up, and in which order, so that a dump fits into its size.
 
-Optional blocks and blobs go first, then pages, then the drivers' folders, stack down to 4 KB, unloaded drivers, and
-the drivers that matter least. What is left is mandatory: with less, `BudgetTooSmall`. The KPRCB of a 64-bit machine is
-shortened at once where the file is to be small, else when nothing else is left to give up.
+Optional blocks and blobs go first, then the pages of registers and what the other processors did, the drivers' folders,
+all other blocks, stack down to 4 KB, unloaded drivers, and the drivers that matter least. What is left is mandatory:
+with less, `BudgetTooSmall`. The KPRCB of a 64-bit machine is shortened at once where the file is to be small, else when
+nothing else is left to give up.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ _SMALL_FOR_64_BITS = 0x20000
 # What a shortened KPRCB keeps: all that debuggers read, up to the end of the special registers and well beyond.
 # Source: format reference §9.7, tried with Microsoft's engine.
 _SHORT_PRCB = {X64: 0x700, ARM64: 0x8B0}
-_PAGES = (Rank.REGISTER_PAGE, Rank.CODE, Rank.COMPONENT, Rank.USER, Rank.BUG_CHECK)
+_FAR = (Rank.REGISTER_PAGE, Rank.PROCESSORS)
+_NEAR = (Rank.CODE, Rank.UNWIND, Rank.COMPONENT, Rank.USER, Rank.BUG_CHECK)
 
 
 class Dropped(NamedTuple):
@@ -163,8 +165,14 @@ def _drop_blobs(saving: _Saving) -> None:
     saving.size = size_of(saving.contents)
 
 
-def _drop_pages(saving: _Saving) -> None:
-    for rank in _PAGES:
+def _drop_far(saving: _Saving) -> None:
+    for rank in _FAR:
+        if saving.excess:
+            _drop_blocks(saving, rank)
+
+
+def _drop_near(saving: _Saving) -> None:
+    for rank in _NEAR:
         if saving.excess:
             _drop_blocks(saving, rank)
     if saving.excess and saving.contents.data_page is not None:
@@ -216,8 +224,9 @@ def _drop_unloaded(saving: _Saving) -> None:
 
 _STEPS: tuple[Callable[[_Saving], None], ...] = (
     _drop_optional,
-    _drop_pages,
+    _drop_far,
     _shorten_paths,
+    _drop_near,
     _shorten_stack,
     _drop_unloaded,
 )

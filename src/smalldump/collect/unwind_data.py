@@ -1,0 +1,82 @@
+"""What unwinding needs of the images on a stack, so that a small dump can be unwound without them.
+
+The stack is walked with the images in the machine's memory, and what the walk reads of them goes into the dump: the
+headers and the identity of the PDB, the entries of the function tables that the look-ups compare, the unwind data of
+the functions. Whoever walks the stack in the small dump looks up the same way, and finds it all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from smalldump.images import PeImage
+from smalldump.images.loaded import loaded_image
+from smalldump.memory import AddressSpace
+from smalldump.model import Module
+from smalldump.model.absent import present
+from smalldump.model.requests import RangeRequest, Rank
+from smalldump.unwind import LoadedImages
+
+__all__ = ["NotedImages"]
+
+_JOINED_HEADERS = 0x100  # DOS stubs lie between headers; debuggers read across
+_JOINED_DATA = 0x10  # what the table's entry for another block would take
+
+
+class _Notes(AddressSpace):
+    """Memory that notes which of it was read."""
+
+    def __init__(self, memory: AddressSpace) -> None:
+        self._memory = memory
+        self.reads: list[tuple[int, int]] = []
+
+    def read_some(self, address: int, size: int) -> bytes:
+        data = self._memory.read_some(address, size)
+        self.reads.append((address, address + len(data)))
+        return data
+
+    def drained(self, gap: int) -> list[tuple[int, int]]:
+        """The ranges that were read since the last time, ascending; those with less than `gap` between are joined."""
+        joined: list[tuple[int, int]] = []
+        for start, end in sorted({read for read in self.reads if read[0] < read[1]}):
+            if joined and start - joined[-1][1] <= gap:
+                joined[-1] = joined[-1][0], max(joined[-1][1], end)
+            else:
+                joined.append((start, end))
+        self.reads.clear()
+        return joined
+
+
+class _Noted(NamedTuple):
+    module: Module
+    notes: _Notes
+    headers: list[tuple[int, int]]
+
+
+class NotedImages(LoadedImages):
+    """The images in a machine's memory; what walks read of them is noted."""
+
+    def __init__(self, memory: AddressSpace) -> None:
+        super().__init__(memory)
+        self._noted: list[_Noted] = []
+
+    def found(self, module: Module) -> PeImage | None:
+        notes = _Notes(self.memory)
+        image = loaded_image(notes, module.base, module.size, present(module.timestamp))
+        if image is None:
+            return None
+        _ = image.codeview  # which is read and noted here
+        self._noted.append(_Noted(module, notes, notes.drained(_JOINED_HEADERS)))
+        return image
+
+    def requests(self, rank: Rank) -> Iterator[RangeRequest]:
+        """What was read since the last time."""
+        for module, notes, headers in self._noted:
+            yield from _asked(headers, f"headers of {module.file}", rank)
+            headers.clear()
+            yield from _asked(notes.drained(_JOINED_DATA), f"unwind data of {module.file}", rank)
+
+
+def _asked(ranges: Iterable[tuple[int, int]], why: str, rank: Rank) -> Iterator[RangeRequest]:
+    return (RangeRequest(start, end - start, why, rank=rank) for start, end in list(ranges))

@@ -1,0 +1,175 @@
+"""Unwinding without images: what a walk reads of them goes into the small dump, and leads the next walk."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from smalldump.api import analyze, lookup_for
+from smalldump.collect import collect
+from smalldump.compose import Composed, compose
+from smalldump.memory import Overlay, Segment
+from smalldump.model import ModuleList, Snapshot, StackWindow
+from smalldump.model.requests import RangeRequest, Rank
+from smalldump.sources.builder import SnapshotBuilder, driver
+from smalldump.sources.small import SmallDump
+from smalldump.unwind import Frame, FrameTrust, walk
+from smalldump.writer import Dropped, emit, place
+from tests.collect.machines import stopped, with_memory
+from tests.images.portable import Part, portable
+from tests.truth.images.build import VARIANTS
+from tests.truth.images.cases import mapped
+
+UNWOUND = [variant.name for variant in VARIANTS if variant.arch != "x86"]
+DRIVER = 0xFFFFF80008000000
+STACK = 0xFFFFF80004000000
+GUID, TEXT_GUID = bytes.fromhex("9e1d4a0f5b7c0e4f9a8b112233445566"), "0F4A1D9E7C5B4F0E9A8B112233445566"
+
+
+def small_dump(machine: Snapshot, size: int | None = None) -> SmallDump:
+    return SmallDump(memoryview(compose(machine, size=size).data()))
+
+
+def frames(machine: Snapshot) -> tuple[Frame, ...]:
+    return walk(machine, lookup_for(machine, None)).crash.frames[1:]
+
+
+def of_rank(machine: Snapshot, rank: Rank) -> list[RangeRequest]:
+    return [request for request in collect(machine).requests if request.rank is rank]
+
+
+@pytest.mark.parametrize("name", UNWOUND)
+def test_a_small_dump_is_unwound_without_images(name: str) -> None:
+    """All frames in the image are exact and true, as they are with the whole image in memory."""
+    for found in stopped(name, most=40):
+        exact = [(f.pc, f.sp) for f in frames(small_dump(found.machine)) if f.trust is FrameTrust.UNWIND_INFO]
+        assert exact == [(f.pc, f.sp) for f in frames(found.machine) if f.trust is FrameTrust.UNWIND_INFO]
+        assert exact == list(found.frames[: len(exact)])
+        assert len(exact) == len(found.frames) - 1
+
+
+@pytest.mark.parametrize("name", UNWOUND)
+def test_it_costs_little(name: str) -> None:
+    """A few bytes for each function, and not the tables."""
+    for found in stopped(name, most=40):
+        asked = of_rank(found.machine, Rank.UNWIND)
+        assert sum(request.size for request in asked) < 0x400 + 0x90 * len(found.frames)
+
+
+def test_a_dump_of_the_dump_is_unwound_too() -> None:
+    for found in stopped("x64-plain", most=5):
+        once = small_dump(found.machine)
+        again = small_dump(once)
+        assert frames(again) == frames(once)
+        assert {f.trust for f in frames(again)[: len(found.frames) - 1]} == {FrameTrust.UNWIND_INFO}
+
+
+def test_without_the_images_nothing_is_exact() -> None:
+    """The control: what makes the frames exact is what was collected."""
+    found = next(stopped("x64-plain"))
+    composed = compose(found.machine)
+    kept = tuple(block for block in composed.contents.blocks if block.rank is not Rank.UNWIND)
+    contents = composed.contents._replace(blocks=kept)
+    bare = SmallDump(memoryview(emit(contents, place(contents))))
+    assert FrameTrust.UNWIND_INFO not in {frame.trust for frame in frames(bare)}
+
+
+def driver_image(functions: int) -> bytes:
+    """An x64 driver of so many functions of 16 bytes, all of which allocate 0x28 bytes, as it lies in memory."""
+    path = rb"c:\build\wobble.pdb" + b"\0"
+    text = b"\x48\x83\xec\x28\xe8\0\0\0\0\x48\x83\xc4\x28\xc3\xcc\xcc" * functions
+    xdata = 0x1000 + (len(text) | 0xFFF) + 1
+    unwind = b"\x01\x04\x01\x00\x04\x42\0\0"
+    debug = struct.pack("<IIHHIIII", 0, 0, 0, 0, 2, 24 + len(path), xdata + 0x30, 0)
+    record = b"RSDS" + GUID + struct.pack("<I", 7) + path
+    pdata = xdata + 0x1000
+    entries = (struct.pack("<III", 0x1000 + 16 * n, 0x1000 + 16 * n + 14, xdata) for n in range(functions))
+    table = b"".join(entries)
+    parts = [
+        Part(".text", 0x1000, text),
+        Part(".rdata", xdata, unwind.ljust(0x10, b"\0") + debug.ljust(0x20, b"\0") + record),
+        Part(".pdata", pdata, table),
+    ]
+    return mapped(portable(parts, {3: (pdata, len(table)), 6: (xdata + 0x10, 28)}))
+
+
+def calling_machine(functions: int, calls: Iterable[int]) -> Snapshot:
+    """A machine whose stack is a chain of such functions, and whose memory holds the driver."""
+    image = driver_image(functions)
+    returns = [DRIVER + 0x1000 + 16 * number + 9 for number in calls]
+    stack = b"".join(struct.pack("<5QQ", 0, 0, 0, 0, 0, address) for address in returns[1:]) + bytes(0x100)
+    machine = SnapshotBuilder(
+        modules=[
+            driver(r"\SystemRoot\system32\ntoskrnl.exe", 0xFFFFF80000400000, 0x100000, 0x5A5A5A5A, 0),
+            driver("wobble.sys", DRIVER, len(image), 0x5F3759DF, 0xC0FFEE),
+        ],
+        registers={"rip": returns[0], "rsp": STACK},
+        stack=(STACK, stack),
+    ).build()
+    with_memory(machine, {DRIVER: image})
+    return machine
+
+
+def test_of_a_large_table_only_the_entries_that_are_compared_are_taken() -> None:
+    machine = calling_machine(30_000, [100, 29_999, 15_000, 0])
+    asked = [r for r in of_rank(machine, Rank.UNWIND) if r.why == "unwind data of wobble.sys"]
+    assert sum(request.size for request in asked) < 4 * 15 * 12 + 8
+    dump = small_dump(machine)
+    assert [frame.pc for frame in frames(dump)][:3] == [DRIVER + 0x1009 + 16 * n for n in (29_999, 15_000, 0)]
+    assert {frame.trust for frame in frames(dump)[:3]} == {FrameTrust.UNWIND_INFO}
+
+
+def test_the_headers_and_the_identity_of_the_pdb_are_taken(tmp_path: Path) -> None:
+    machine = calling_machine(10, [1, 2, 3])
+    headers = [r for r in of_rank(machine, Rank.UNWIND) if r.why == "headers of wobble.sys"]
+    assert headers[0].address == DRIVER
+    assert headers[0].size == 0x80 + 4 + 20 + 0xF0 + 3 * 40
+    path = tmp_path / "written.dmp"
+    path.write_bytes(compose(machine).data())
+    wanted = {each["name"]: each for each in analyze(path)["images_wanted"]}
+    assert wanted["wobble.sys"]["pdb"] == {"key": f"wobble.pdb/{TEXT_GUID}7/wobble.pdb", "found": False}
+
+
+def test_an_image_that_is_not_the_one_of_the_list_is_not_taken() -> None:
+    machine = calling_machine(10, [1, 2, 3])
+    other = [module._replace(timestamp=0x12345678) for module in machine.modules]
+    machine.modules = ModuleList(other)
+    assert of_rank(machine, Rank.UNWIND) == []
+
+
+def test_images_full_of_holes_cost_nothing_but_their_frames() -> None:
+    """Pages that are not in memory: what is there is taken, and the walk goes on as well as it can."""
+    whole = calling_machine(3000, [1, 2900, 3])
+    image = driver_image(3000)
+    for missing in range(0, len(image), 0x1000):
+        pages = {DRIVER + at: image[at : at + 0x1000] for at in range(0, len(image), 0x1000) if at != missing}
+        machine = calling_machine(3000, [1, 2900, 3])
+        machine.memory = Overlay([*stack_of(machine), *(Segment(a, memoryview(d), "page") for a, d in pages.items())])
+        assert {f.pc for f in frames(small_dump(machine)) if f.trust is FrameTrust.UNWIND_INFO} <= {
+            f.pc for f in frames(whole)
+        }
+
+
+def stack_of(machine: Snapshot) -> list[Segment]:
+    window = machine.stack
+    assert isinstance(window, StackWindow)
+    return [Segment(window.start, window.data, "stack")]
+
+
+def test_a_budget_may_take_it_back() -> None:
+    """What is given up has a name; code goes before, and frames are then found by other means."""
+    machine = calling_machine(30_000, [100, 29_999, 15_000, 0])
+    composed = next(found for size in range(0x10000, 0x1000, -0x80) if lost(found := compose(machine, size=size)))
+    assert [what for what in map(kind, composed.dropped) if what in ("code", "unwind")] == ["code", "unwind"]
+    assert isinstance(frames(SmallDump(memoryview(composed.data()))), tuple)
+
+
+def kind(dropped: Dropped) -> str:
+    return dropped.what.partition("(")[2].rstrip(")")
+
+
+def lost(composed: Composed) -> bool:
+    return "unwind" in map(kind, composed.dropped)
