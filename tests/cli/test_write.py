@@ -319,7 +319,7 @@ def test_contributors_that_fail_cost_only_their_part(
 def test_one_of_a_kind_is_told_as_one(run: Run, tmp_path: Path) -> None:
     example = Path(__file__).parents[2] / "examples" / "030924-11375-01.dmp"
     out = run("write", example, "-o", tmp_path).out
-    assert "\nHolds     1,816 bytes of stack, 67 drivers, 1 unloaded driver, 14 blocks of memory, 4 blobs\n" in out
+    assert "\nHolds     1,816 bytes of stack, 67 drivers, 1 unloaded driver, 18 blocks of memory, 4 blobs\n" in out
 
 
 def test_into_the_reserve(run: Run, dump: Path, minidump: Path) -> None:

@@ -6,7 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from smalldump.collect.contributors import Failure, asked_by_contributors
+from smalldump.collect.kernel_variables import kernel_variables
+from smalldump.collect.pointers import pages_of_registers, pointed_to_by_structures
 from smalldump.collect.processor_group import processor_group
+from smalldump.collect.processors import frames_elsewhere, other_processors
+from smalldump.collect.stop_objects import stop_objects
 from smalldump.collect.unwind_data import NotedImages
 from smalldump.model import Absent, Blob, Module, Registers, Snapshot
 from smalldump.model.requests import DumpContributor, RangeRequest, Rank
@@ -50,16 +54,20 @@ def collect(
     asked, blobs, failures = asked_by_contributors(machine, contributors)
     images = NotedImages(machine.memory)
     frames = _frames_in_drivers(machine, images)
+    group = list(processor_group(machine))
     requests = [
         *_mandatory(machine),
-        *processor_group(machine),
-        *_bug_check_pages(machine),
+        *group,
+        *_of_the_bug_check(machine),
         *wanted,
         *_asked_before(machine),
         *asked,
         *images.requests(Rank.UNWIND),
-        *_code_of_the_stack(frames),
-        *_register_pages(machine),
+        *_code_of(frames, Rank.CODE),
+        *(_of_other_processors(machine, images) if group else ()),
+        *pages_of_registers(machine),
+        *kernel_variables(machine),
+        *pointed_to_by_structures(machine),
         *_held_already(machine),
     ]
     return Collection(
@@ -85,10 +93,11 @@ def _contexts(machine: Snapshot) -> Iterator[Registers]:
             yield registers
 
 
-def _bug_check_pages(machine: Snapshot) -> Iterator[RangeRequest]:
+def _of_the_bug_check(machine: Snapshot) -> Iterator[RangeRequest]:
     stop = machine.bug_check
     if isinstance(stop, Absent):
         return
+    yield from stop_objects(machine)
     for number, value in enumerate(stop.parameters, 1):
         if value >= machine.machine.kernel_start:
             yield RangeRequest(value & -_PAGE, _PAGE, f"page of parameter {number}", rank=Rank.BUG_CHECK)
@@ -105,17 +114,17 @@ def _frames_in_drivers(machine: Snapshot, images: CodeLookup) -> list[tuple[int,
     return [(frame.pc, frame.module) for frame in frames if frame.module is not None]
 
 
-def _code_of_the_stack(frames: Iterable[tuple[int, Module]]) -> Iterator[RangeRequest]:
+def _code_of(frames: Iterable[tuple[int, Module]], rank: Rank) -> Iterator[RangeRequest]:
     for pc, _ in frames:
         size = _CODE_BEFORE_RETURN + _CODE_BEHIND_RETURN
-        yield RangeRequest(pc - _CODE_BEFORE_RETURN, size, "code around a return address", rank=Rank.CODE)
+        yield RangeRequest(pc - _CODE_BEFORE_RETURN, size, "code around a return address", rank=rank)
 
 
-def _register_pages(machine: Snapshot) -> Iterator[RangeRequest]:
-    for registers in _contexts(machine):
-        for name, value in registers.values.items():
-            if machine.machine.kernel_start <= value <= machine.machine.mask - _PAGE:
-                yield RangeRequest(value & -_PAGE, _PAGE, f"page of {name}", rank=Rank.REGISTER_PAGE)
+def _of_other_processors(machine: Snapshot, images: NotedImages) -> Iterator[RangeRequest]:
+    yield from other_processors(machine)
+    frames = [(frame.pc, frame.module) for frame in frames_elsewhere(machine, images) if frame.module is not None]
+    yield from images.requests(Rank.PROCESSORS)
+    yield from _code_of(frames, Rank.PROCESSORS)
 
 
 def _held_already(machine: Snapshot) -> Iterator[RangeRequest]:
