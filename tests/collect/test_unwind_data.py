@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -14,19 +12,13 @@ from smalldump.compose import Composed, compose
 from smalldump.memory import Overlay, Segment
 from smalldump.model import ModuleList, Snapshot, StackWindow
 from smalldump.model.requests import RangeRequest, Rank
-from smalldump.sources.builder import SnapshotBuilder, driver
 from smalldump.sources.small import SmallDump
 from smalldump.unwind import Frame, FrameTrust, walk
 from smalldump.writer import Dropped, emit, place
-from tests.collect.machines import stopped, with_memory
-from tests.images.portable import Part, portable
+from tests.collect.machines import DRIVER, TEXT_GUID, calling_machine, driver_image, stopped
 from tests.truth.images.build import VARIANTS
-from tests.truth.images.cases import mapped
 
 UNWOUND = [variant.name for variant in VARIANTS if variant.arch != "x86"]
-DRIVER = 0xFFFFF80008000000
-STACK = 0xFFFFF80004000000
-GUID, TEXT_GUID = bytes.fromhex("9e1d4a0f5b7c0e4f9a8b112233445566"), "0F4A1D9E7C5B4F0E9A8B112233445566"
 
 
 def small_dump(machine: Snapshot, size: int | None = None) -> SmallDump:
@@ -75,42 +67,6 @@ def test_without_the_images_nothing_is_exact() -> None:
     contents = composed.contents._replace(blocks=kept)
     bare = SmallDump(memoryview(emit(contents, place(contents))))
     assert FrameTrust.UNWIND_INFO not in {frame.trust for frame in frames(bare)}
-
-
-def driver_image(functions: int) -> bytes:
-    """An x64 driver of so many functions of 16 bytes, all of which allocate 0x28 bytes, as it lies in memory."""
-    path = rb"c:\build\wobble.pdb" + b"\0"
-    text = b"\x48\x83\xec\x28\xe8\0\0\0\0\x48\x83\xc4\x28\xc3\xcc\xcc" * functions
-    xdata = 0x1000 + (len(text) | 0xFFF) + 1
-    unwind = b"\x01\x04\x01\x00\x04\x42\0\0"
-    debug = struct.pack("<IIHHIIII", 0, 0, 0, 0, 2, 24 + len(path), xdata + 0x30, 0)
-    record = b"RSDS" + GUID + struct.pack("<I", 7) + path
-    pdata = xdata + 0x1000
-    entries = (struct.pack("<III", 0x1000 + 16 * n, 0x1000 + 16 * n + 14, xdata) for n in range(functions))
-    table = b"".join(entries)
-    parts = [
-        Part(".text", 0x1000, text),
-        Part(".rdata", xdata, unwind.ljust(0x10, b"\0") + debug.ljust(0x20, b"\0") + record),
-        Part(".pdata", pdata, table),
-    ]
-    return mapped(portable(parts, {3: (pdata, len(table)), 6: (xdata + 0x10, 28)}))
-
-
-def calling_machine(functions: int, calls: Iterable[int]) -> Snapshot:
-    """A machine whose stack is a chain of such functions, and whose memory holds the driver."""
-    image = driver_image(functions)
-    returns = [DRIVER + 0x1000 + 16 * number + 9 for number in calls]
-    stack = b"".join(struct.pack("<5QQ", 0, 0, 0, 0, 0, address) for address in returns[1:]) + bytes(0x100)
-    machine = SnapshotBuilder(
-        modules=[
-            driver(r"\SystemRoot\system32\ntoskrnl.exe", 0xFFFFF80000400000, 0x100000, 0x5A5A5A5A, 0),
-            driver("wobble.sys", DRIVER, len(image), 0x5F3759DF, 0xC0FFEE),
-        ],
-        registers={"rip": returns[0], "rsp": STACK},
-        stack=(STACK, stack),
-    ).build()
-    with_memory(machine, {DRIVER: image})
-    return machine
 
 
 def test_of_a_large_table_only_the_entries_that_are_compared_are_taken() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from smalldump.collect.contributors import Failure, asked_by_contributors
@@ -12,9 +12,9 @@ from smalldump.collect.processor_group import processor_group
 from smalldump.collect.processors import frames_elsewhere, other_processors
 from smalldump.collect.stop_objects import stop_objects
 from smalldump.collect.unwind_data import NotedImages
-from smalldump.model import Absent, Blob, Module, Registers, Snapshot
+from smalldump.model import Absent, Blob, Registers, Snapshot
 from smalldump.model.requests import DumpContributor, RangeRequest, Rank
-from smalldump.unwind import CodeLookup, walk
+from smalldump.unwind import CodeLookup, Frame, FrameTrust, walk
 
 __all__ = ["Collection", "collect"]
 
@@ -53,7 +53,7 @@ def collect(
     """
     asked, blobs, failures = asked_by_contributors(machine, contributors)
     images = NotedImages(machine.memory)
-    frames = _frames_in_drivers(machine, images)
+    frames = _frames(machine, images)
     group = list(processor_group(machine))
     requests = [
         *_mandatory(machine),
@@ -62,7 +62,7 @@ def collect(
         *wanted,
         *_asked_before(machine),
         *asked,
-        *images.requests(Rank.UNWIND),
+        *_of_images(images, frames, Rank.UNWIND),
         *_code_of(frames, Rank.CODE),
         *(_of_other_processors(machine, images) if group else ()),
         *pages_of_registers(machine),
@@ -74,7 +74,7 @@ def collect(
         tuple(sorted(requests, key=lambda request: request.rank)),
         (*machine.blobs, *blobs),
         tuple(failures),
-        frozenset(driver.base for _, driver in frames),
+        _bases(frames),
     )
 
 
@@ -108,22 +108,32 @@ def _asked_before(machine: Snapshot) -> Iterator[RangeRequest]:
         yield RangeRequest(request.address, request.size, "asked for", request.component, Rank.COMPONENT)
 
 
-def _frames_in_drivers(machine: Snapshot, images: CodeLookup) -> list[tuple[int, Module]]:
+def _frames(machine: Snapshot, images: CodeLookup) -> Sequence[Frame]:
     stacks = walk(machine, images)
-    frames = (*stacks.crash.frames, *stacks.dispatch.frames)
-    return [(frame.pc, frame.module) for frame in frames if frame.module is not None]
+    return (*stacks.crash.frames, *stacks.dispatch.frames)
 
 
-def _code_of(frames: Iterable[tuple[int, Module]], rank: Rank) -> Iterator[RangeRequest]:
-    for pc, _ in frames:
-        size = _CODE_BEFORE_RETURN + _CODE_BEHIND_RETURN
-        yield RangeRequest(pc - _CODE_BEFORE_RETURN, size, "code around a return address", rank=rank)
+def _bases(frames: Iterable[Frame]) -> frozenset[int]:
+    return frozenset(frame.module.base for frame in frames if frame.module is not None)
+
+
+# Of drivers that only a search found on the stack, what could be had if it is right.
+def _of_images(images: NotedImages, frames: Sequence[Frame], rank: Rank) -> Iterator[RangeRequest]:
+    yield from images.requests(_bases(frame for frame in frames if frame.trust > FrameTrust.SCAN), rank)
+    yield from images.requests(_bases(frames), Rank.OTHER)
+
+
+def _code_of(frames: Iterable[Frame], rank: Rank) -> Iterator[RangeRequest]:
+    size = _CODE_BEFORE_RETURN + _CODE_BEHIND_RETURN
+    for frame in frames:
+        if frame.module is not None:
+            yield RangeRequest(frame.pc - _CODE_BEFORE_RETURN, size, "code around a return address", rank=rank)
 
 
 def _of_other_processors(machine: Snapshot, images: NotedImages) -> Iterator[RangeRequest]:
     yield from other_processors(machine)
-    frames = [(frame.pc, frame.module) for frame in frames_elsewhere(machine, images) if frame.module is not None]
-    yield from images.requests(Rank.PROCESSORS)
+    frames = list(frames_elsewhere(machine, images))
+    yield from _of_images(images, frames, Rank.PROCESSORS)
     yield from _code_of(frames, Rank.PROCESSORS)
 
 

@@ -38,9 +38,10 @@ def kernel_variables(machine: Snapshot) -> Iterator[RangeRequest]:
 def _triage_ranges(machine: Snapshot, words: Mapping[str, int]) -> Iterator[RangeRequest]:
     number, array = words.get("iop_num_triage_dump_data_blocks", 0), words.get("iop_triage_dump_data_blocks", 0)
     count, size = machine.memory.word(number, 4) if number else 0, machine.machine.pointer
+    if number:
+        yield _part(number, 4, "IopNumTriageDumpDataBlocks", Rank.COMPONENT)
     if not count or not array or count > _MOST_RANGES:
         return
-    yield _part(number, 4, "IopNumTriageDumpDataBlocks", Rank.COMPONENT)
     yield _part(array, 2 * size * count, "IopTriageDumpDataBlocks", Rank.COMPONENT)
     for at in range(array, array + 2 * size * count, 2 * size):
         start, end = machine.memory.word(at, size) or 0, machine.memory.word(at + size, size) or 0

@@ -7,7 +7,7 @@ the functions. Whoever walks the stack in the small dump looks up the same way, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterator
 from typing import NamedTuple
 
 from smalldump.images import PeImage
@@ -70,13 +70,17 @@ class NotedImages(LoadedImages):
         self._noted.append(_Noted(module, notes, notes.drained(_JOINED_HEADERS)))
         return image
 
-    def requests(self, rank: Rank) -> Iterator[RangeRequest]:
-        """What was read since the last time."""
+    def requests(self, bases: Container[int], rank: Rank) -> Iterator[RangeRequest]:
+        """What was read since the last time, of the images at these addresses: those on the stack.
+
+        A search for return addresses looks at others, too.
+        """
         for module, notes, headers in self._noted:
-            yield from _asked(headers, f"headers of {module.file}", rank)
-            headers.clear()
-            yield from _asked(notes.drained(_JOINED_DATA), f"unwind data of {module.file}", rank)
+            if module.base in bases:
+                yield from _asked(headers, f"headers of {module.file}", rank)
+                yield from _asked(notes.drained(_JOINED_DATA), f"unwind data of {module.file}", rank)
+                headers.clear()
 
 
-def _asked(ranges: Iterable[tuple[int, int]], why: str, rank: Rank) -> Iterator[RangeRequest]:
-    return (RangeRequest(start, end - start, why, rank=rank) for start, end in list(ranges))
+def _asked(ranges: list[tuple[int, int]], why: str, rank: Rank) -> list[RangeRequest]:
+    return [RangeRequest(start, end - start, why, rank=rank) for start, end in ranges]
