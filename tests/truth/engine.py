@@ -35,7 +35,9 @@ TARGET = [
 ]
 """The lines of `vertarget` and `.time`."""
 _BUG_CHECK = re.compile(rf"Bugcheck code ([0-9A-F]{{8}})\nArguments ({ADDRESS}) ({ADDRESS}) ({ADDRESS}) ({ADDRESS})")
-_MODULE = re.compile(rf"({ADDRESS}) ({ADDRESS})   (\S+) +(?:T )?\([a-z ]+\) *(\S*)")
+_MODULE = re.compile(
+    rf"({ADDRESS}) ({ADDRESS})   (\S+) +(?:[CT] )?\([a-z ]+\) *(\S*)"
+)
 _UNLOADED = re.compile(rf"({ADDRESS}) ({ADDRESS})   (.+?) ?")
 _LIST_HEAD = re.compile(r"start +end +module name|Unloaded modules:")
 _NO_UNLOADED_LIST = "Mini Kernel Dump does not contain unloaded driver list"

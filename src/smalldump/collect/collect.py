@@ -119,7 +119,9 @@ def _bases(frames: Iterable[Frame]) -> frozenset[int]:
 
 # Of drivers that only a search found on the stack, what could be had if it is right.
 def _of_images(images: NotedImages, frames: Sequence[Frame], rank: Rank) -> Iterator[RangeRequest]:
-    yield from images.requests(_bases(frame for frame in frames if frame.trust > FrameTrust.SCAN), rank)
+    sure = _bases(frame for frame in frames if frame.trust > FrameTrust.SCAN)
+    yield from images.requests(sure, rank)
+    yield from images.tables(sure)
     yield from images.requests(_bases(frames), Rank.OTHER)
 
 

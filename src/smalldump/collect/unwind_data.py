@@ -3,6 +3,9 @@
 The stack is walked with the images in the machine's memory, and what the walk reads of them goes into the dump: the
 headers and the identity of the PDB, the entries of the function tables that the look-ups compare, the unwind data of
 the functions. Whoever walks the stack in the small dump looks up the same way, and finds it all.
+
+Microsoft's debugger reads function tables as a whole or not at all: with them it unwinds a small dump without images,
+too. They take far more than all the rest (0.4 MB for a kernel), so they are the first to go where space is short.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from typing import NamedTuple
 
 from smalldump.images import PeImage
 from smalldump.images.loaded import loaded_image
+from smalldump.layout.pe import Directory
 from smalldump.memory import AddressSpace
 from smalldump.model import Module
 from smalldump.model.absent import present
@@ -22,6 +26,7 @@ __all__ = ["NotedImages"]
 
 _JOINED_HEADERS = 0x100  # DOS stubs lie between headers; debuggers read across
 _JOINED_DATA = 0x10  # what the table's entry for another block would take
+_LARGEST_TABLE = 1 << 20
 
 
 class _Notes(AddressSpace):
@@ -50,6 +55,7 @@ class _Notes(AddressSpace):
 
 class _Noted(NamedTuple):
     module: Module
+    image: PeImage
     notes: _Notes
     headers: list[tuple[int, int]]
 
@@ -67,7 +73,7 @@ class NotedImages(LoadedImages):
         if image is None:
             return None
         _ = image.codeview  # which is read and noted here
-        self._noted.append(_Noted(module, notes, notes.drained(_JOINED_HEADERS)))
+        self._noted.append(_Noted(module, image, notes, notes.drained(_JOINED_HEADERS)))
         return image
 
     def requests(self, bases: Container[int], rank: Rank) -> Iterator[RangeRequest]:
@@ -75,11 +81,18 @@ class NotedImages(LoadedImages):
 
         A search for return addresses looks at others, too.
         """
-        for module, notes, headers in self._noted:
+        for module, _, notes, headers in self._noted:
             if module.base in bases:
                 yield from _asked(headers, f"headers of {module.file}", rank)
                 yield from _asked(notes.drained(_JOINED_DATA), f"unwind data of {module.file}", rank)
                 headers.clear()
+
+    def tables(self, bases: Container[int]) -> Iterator[RangeRequest]:
+        """The whole function tables of the images at these addresses."""
+        for module, image, _, _ in self._noted:
+            rva, size = image.directory(Directory.EXCEPTION) or (0, 0)
+            if module.base in bases and 0 < size <= min(module.size, _LARGEST_TABLE):
+                yield RangeRequest(module.base + rva, size, f"function table of {module.file}", rank=Rank.OTHER)
 
 
 def _asked(ranges: list[tuple[int, int]], why: str, rank: Rank) -> list[RangeRequest]:
