@@ -70,3 +70,18 @@ def test_what_a_thread_points_to() -> None:
     assert [(r.address, r.size, r.why) for r in pointed_to_by_structures(built)] == [
         (POOL, 0x100, "pointed to by ETHREAD")
     ]
+
+
+def test_what_that_points_to_in_turn() -> None:
+    thread = struct.pack("<2Q", 6, POOL).ljust(0x510, b"\0")
+    memory = {POOL: struct.pack("<32Q", *(POOL + 0x1000 * n for n in range(32)))}
+    built = SnapshotBuilder(structures={"ETHREAD": thread, "EPROCESS": b""}, memory=memory).build()
+    found = [r.address for r in pointed_to_by_structures(built) if r.why == "pointed to by what ETHREAD points to"]
+    assert found == [POOL + 0x1000 * n for n in range(32)]
+
+
+def test_far_pointers_are_bounded() -> None:
+    thread = struct.pack("<64Q", *(POOL + 0x100 * n for n in range(64))).ljust(0x510, b"\0")
+    memory = {POOL: struct.pack("<2048Q", *(POOL + 0x100000 + 0x1000 * n for n in range(2048)))}
+    built = SnapshotBuilder(structures={"ETHREAD": thread, "EPROCESS": b""}, memory=memory).build()
+    assert len(list(pointed_to_by_structures(built))) == 64 + 512

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from itertools import islice
 
+from smalldump.layout.record import Buffer
 from smalldump.model import Absent, Snapshot
 from smalldump.model.requests import RangeRequest, Rank
 
@@ -12,6 +14,7 @@ __all__ = ["pages_of_registers", "pointed_to_by_structures"]
 
 _PAGE = 0x1000
 _AROUND = 0x100  # what dbgeng takes from each pointer on
+_MOST_FURTHER = 512
 
 
 def pages_of_registers(machine: Snapshot) -> Iterator[RangeRequest]:
@@ -25,12 +28,23 @@ def pages_of_registers(machine: Snapshot) -> Iterator[RangeRequest]:
 
 
 def pointed_to_by_structures(machine: Snapshot) -> Iterator[RangeRequest]:
-    """The beginning of what the pointers in ETHREAD and EPROCESS lead to, outside of these structures themselves."""
-    found = [structure for kind in ("ETHREAD", "EPROCESS") if (structure := machine.structures.get(kind))]
-    size, lowest = machine.machine.pointer, machine.machine.kernel_start
-    for structure in found:
-        words = len(structure.data) // size
-        values = struct.unpack_from(f"<{words}{'Q' if size == 8 else 'I'}", structure.data)
-        for value in dict.fromkeys(values):
-            if lowest <= value <= machine.machine.mask - _PAGE:
-                yield RangeRequest(value, _AROUND, f"pointed to by {structure.kind}", rank=Rank.OTHER)
+    """The beginning of what the pointers in ETHREAD and EPROCESS lead to, and of what pointers there lead to.
+
+    So does dbgeng; in a live kernel the second step could lead to a megabyte, of which only some is taken.
+    """
+    further = dict[int, str]()
+    for kind in ("ETHREAD", "EPROCESS"):
+        structure = machine.structures.get(kind)
+        for pointer in () if structure is None else _pointers(machine, structure.data):
+            yield RangeRequest(pointer, _AROUND, f"pointed to by {kind}", rank=Rank.OTHER)
+            for next_pointer in _pointers(machine, machine.memory.read_some(pointer, _AROUND)):
+                further.setdefault(next_pointer, f"pointed to by what {kind} points to")
+    for pointer, why in islice(further.items(), _MOST_FURTHER):
+        yield RangeRequest(pointer, _AROUND, why, rank=Rank.OTHER)
+
+
+def _pointers(machine: Snapshot, data: Buffer) -> Iterator[int]:
+    size = machine.machine.pointer
+    words = struct.unpack_from(f"<{len(data) // size}{'Q' if size == 8 else 'I'}", data)
+    lowest, highest = machine.machine.kernel_start, machine.machine.mask - _PAGE
+    return (value for value in dict.fromkeys(words) if lowest <= value <= highest)
