@@ -10,6 +10,7 @@ from smalldump.collect.kernel_variables import kernel_variables
 from smalldump.collect.pointers import pages_of_registers, pointed_to_by_structures
 from smalldump.collect.processor_group import processor_group
 from smalldump.collect.processors import frames_elsewhere, other_processors
+from smalldump.collect.stacks import stacks_beyond
 from smalldump.collect.stop_objects import stop_objects
 from smalldump.collect.unwind_data import NotedImages
 from smalldump.model import Absent, Blob, Registers, Snapshot
@@ -62,6 +63,7 @@ def collect(
         *wanted,
         *_asked_before(machine),
         *asked,
+        *stacks_beyond(machine, frames),
         *_of_images(images, frames, Rank.UNWIND),
         *_code_of(frames, Rank.CODE),
         *(_of_other_processors(machine, images) if group else ()),

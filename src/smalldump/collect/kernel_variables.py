@@ -43,10 +43,18 @@ def _triage_ranges(machine: Snapshot, words: Mapping[str, int]) -> Iterator[Rang
     if not count or not array or count > _MOST_RANGES:
         return
     yield _part(array, 2 * size * count, "IopTriageDumpDataBlocks", Rank.COMPONENT)
+    contexts = _frozen_contexts(machine)
     for at in range(array, array + 2 * size * count, 2 * size):
         start, end = machine.memory.word(at, size) or 0, machine.memory.word(at + size, size) or 0
-        if 0 < end - start <= _LONGEST_RANGE:
+        if 0 < end - start <= _LONGEST_RANGE and start not in contexts:
             yield _part(start, end - start, "named by a driver", Rank.COMPONENT)
+
+
+# Windows itself names the contexts of all processors, which are taken with these.
+def _frozen_contexts(machine: Snapshot) -> set[int | None]:
+    states = machine.processors
+    known = () if isinstance(states, Absent) else [state.registers for state in states]
+    return {registers.address for registers in known if not isinstance(registers, Absent)}
 
 
 def _part(address: int, size: int, why: str, rank: Rank = Rank.OTHER) -> RangeRequest:

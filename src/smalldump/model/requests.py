@@ -23,10 +23,10 @@ class Rank(IntEnum):
     """What the bug check's parameters point to."""
     USER = 3
     """Asked for by whoever has the dump written."""
-    COMPONENT = 4
-    """Asked for by a driver or a contributor."""
-    UNWIND = 5
+    UNWIND = 4
     """Headers and unwind data of the images on the stack, without which nobody unwinds it for sure."""
+    COMPONENT = 5
+    """Asked for by a driver or a contributor."""
     CODE = 6
     """Code around the addresses on the stack."""
     PROCESSORS = 7

@@ -32,7 +32,7 @@ _SMALL_FOR_64_BITS = 0x20000
 # Source: format reference §9.7, tried with Microsoft's engine.
 _SHORT_PRCB = {X64: 0x700, ARM64: 0x8B0}
 _FAR = (Rank.REGISTER_PAGE, Rank.PROCESSORS)
-_NEAR = (Rank.CODE, Rank.UNWIND, Rank.COMPONENT, Rank.USER, Rank.BUG_CHECK)
+_NEAR = (Rank.CODE, Rank.COMPONENT, Rank.UNWIND, Rank.USER, Rank.BUG_CHECK)
 
 
 class Dropped(NamedTuple):
