@@ -44,10 +44,10 @@ def io_objects(machine: Snapshot, address: int) -> Iterator[RangeRequest]:
             continue
         seen.add(place)
         for found in _leads_to(machine, place):
-            if isinstance(found, RangeRequest):
-                yield found
-            else:
+            if not isinstance(found, RangeRequest):
                 waiting.append(found)
+            elif found.address >= machine.machine.kernel_start:
+                yield found
 
 
 def _leads_to(machine: Snapshot, address: int) -> _Next:
