@@ -10,7 +10,7 @@ from smalldump.collect import Failure, collect
 from smalldump.model import Snapshot
 from smalldump.model.machine import ARM64, X64
 from smalldump.model.requests import DumpContributor, RangeRequest
-from smalldump.unwind import walk
+from smalldump.unwind import LoadedImages, walk
 from smalldump.unwind.callsite import arm64_call, call_site, x86_call
 from smalldump.unwind.epilogue import REACH, frame_size
 from smalldump.writer import Contents, Dropped, Plan, Profile, contents_of, default_profile, emit, fit, place
@@ -73,7 +73,7 @@ def compose(
 
 
 def _stack_evidence(machine: Snapshot) -> StackEvidence:
-    stacks = walk(machine)
+    stacks = walk(machine, LoadedImages(machine.memory))
     frames = (*stacks.crash.frames, *stacks.dispatch.frames)
     return StackEvidence({frame.sp - machine.machine.pointer: frame.pc for frame in frames}, partial(_returns, machine))
 

@@ -10,13 +10,15 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from smalldump.layout.io_objects import (
+    DEVICE_TYPE,
+    DRIVER_TYPE,
+    IRP_TYPE,
     DeviceObject32,
     DeviceObject64,
     DriverObject32,
     DriverObject64,
     IoStackLocation32,
     IoStackLocation64,
-    IoType,
     Irp32,
     Irp64,
 )
@@ -99,7 +101,7 @@ def _part(address: int, size: int, why: str) -> RangeRequest:
 
 
 _READERS: dict[int, Callable[[Snapshot, int], _Next]] = {
-    IoType.IRP: _irp,
-    IoType.DEVICE: _device,
-    IoType.DRIVER: _driver,
+    IRP_TYPE: _irp,
+    DEVICE_TYPE: _device,
+    DRIVER_TYPE: _driver,
 }

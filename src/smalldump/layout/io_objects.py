@@ -5,29 +5,25 @@ Source: Microsoft's wdm.h and ntddk.h; these layouts have not changed since Wind
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 from smalldump.layout.record import Record, u8, u16, u32, u64
 
 __all__ = [
+    "DEVICE_TYPE",
+    "DRIVER_TYPE",
+    "IRP_TYPE",
     "DeviceObject32",
     "DeviceObject64",
     "DriverObject32",
     "DriverObject64",
     "IoStackLocation32",
     "IoStackLocation64",
-    "IoType",
     "Irp32",
     "Irp64",
 ]
 
 
-class IoType(IntEnum):
-    """`IO_TYPE_*`, the first word of an object."""
-
-    DEVICE = 3
-    DRIVER = 4
-    IRP = 6
+DEVICE_TYPE, DRIVER_TYPE, IRP_TYPE = 3, 4, 6
+"""IO_TYPE_DEVICE, IO_TYPE_DRIVER, IO_TYPE_IRP: the first word of each."""
 
 
 class Irp64(Record, size=0xD0):
