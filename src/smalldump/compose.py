@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from smalldump.collect import Failure, collect
 from smalldump.model import Snapshot
 from smalldump.model.machine import ARM64, X64
 from smalldump.model.requests import DumpContributor, RangeRequest
-from smalldump.unwind import LoadedImages, walk
+from smalldump.unwind import Frame, LoadedImages, walk
+from smalldump.unwind.arm64_candidates import without_authentication
 from smalldump.unwind.callsite import arm64_call, call_site, x86_call
 from smalldump.unwind.epilogue import REACH, frame_size
 from smalldump.writer import Contents, Dropped, Plan, Profile, contents_of, default_profile, emit, fit, place
 from smalldump.writer.scrub import Scrubbed, ScrubLevel, StackEvidence, scrub
 
 __all__ = ["Composed", "compose"]
+
+_LARGEST_FRAME = 0x4000
 
 
 class Composed(NamedTuple):
@@ -74,8 +78,24 @@ def compose(
 
 def _stack_evidence(machine: Snapshot) -> StackEvidence:
     stacks = walk(machine, LoadedImages(machine.memory))
-    frames = (*stacks.crash.frames, *stacks.dispatch.frames)
-    return StackEvidence({frame.sp - machine.machine.pointer: frame.pc for frame in frames}, partial(_returns, machine))
+    slots = dict(chain(_slots(machine, stacks.crash.frames), _slots(machine, stacks.dispatch.frames)))
+    return StackEvidence(slots, partial(_returns, machine))
+
+
+# Where each return address lies. On x86 and x64 that is right below the stack pointer after the return; ARM64 keeps it
+# anywhere in the frame that was left.
+def _slots(machine: Snapshot, frames: Sequence[Frame]) -> Iterator[tuple[int, int]]:
+    size = machine.machine.pointer
+    yield from ((frame.sp - size, frame.pc) for frame in frames)
+    if machine.machine is ARM64:
+        for inner, outer in pairwise(frames):
+            left = range(max(inner.sp, outer.sp - _LARGEST_FRAME), outer.sp, size)
+            yield from ((at, outer.pc) for at in left if _holds(machine, at, outer.pc))
+
+
+def _holds(machine: Snapshot, slot: int, address: int) -> bool:
+    word = machine.memory.word(slot, machine.machine.pointer)
+    return word is not None and without_authentication(word) == address
 
 
 def _returns(machine: Snapshot, address: int) -> bool | None:
