@@ -42,7 +42,8 @@ def grafted(name: str, image: BuiltImage, stack: Stack) -> Graft:
     pc, sp = _POINTERS[image.arch]
     frames = tuple(OracleFrame(frame.ret, frame.sp, frame.saved) for frame in stack.frames)
     case = Case(stack.registers[pc], stack.registers[sp], stack.registers, stack.at, stack.data, frames)
-    file = CaseFile(name, image.arch, f"{name}.sys", "", image.base, image.sentinel, (case,))
+    place = image.base, len(image.mapped)
+    file = CaseFile(name, image.arch, f"{name}.sys", "", *place, image.sentinel, (case,))
     vars(file)["data"] = image.data  # which is fetched where it is not there
     found = graft(file, case)
     with_memory(found.machine, {found.module.base: image.mapped})
