@@ -109,15 +109,24 @@ def analyze_source(
 
 def lookup_for(machine: Snapshot, files: SymbolSources | None) -> CodeLookup:
     """Images and symbols of a machine's modules: out of symbol sources, if there are any, and its own memory."""
-    from smalldump.unwind import LoadedImages, walk
+    from smalldump.unwind import NO_CODE, walk
 
     if not files:
+        if not _holds_images(machine):
+            return NO_CODE
+        from smalldump.unwind.loaded import LoadedImages
+
         return LoadedImages(machine.memory)
     from smalldump.symbols.resolve import Resolver
 
     resolver = Resolver(files, machine.memory)
     resolver.prefetch(walk(machine).modules)
     return resolver
+
+
+def _holds_images(machine: Snapshot) -> bool:
+    # Most small dumps hold no image's beginning; to unwind by images takes long to import.
+    return any(machine.memory.read_some(module.base, 2) == b"MZ" for module in machine.modules)
 
 
 def check(path: str | os.PathLike[str]) -> CheckResult:

@@ -11,10 +11,11 @@ from smalldump.collect import Failure, collect
 from smalldump.model import Snapshot
 from smalldump.model.machine import ARM64, X64
 from smalldump.model.requests import DumpContributor, RangeRequest
-from smalldump.unwind import Frame, LoadedImages, walk
+from smalldump.unwind import Frame, walk
 from smalldump.unwind.arm64_candidates import without_authentication
 from smalldump.unwind.callsite import arm64_call, call_site, x86_call
 from smalldump.unwind.epilogue import REACH, frame_size
+from smalldump.unwind.loaded import LoadedImages
 from smalldump.writer import Contents, Dropped, Plan, Profile, contents_of, default_profile, emit, fit, place
 from smalldump.writer.scrub import Scrubbed, ScrubLevel, StackEvidence, scrub
 

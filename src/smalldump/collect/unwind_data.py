@@ -20,7 +20,7 @@ from smalldump.memory import AddressSpace
 from smalldump.model import Module
 from smalldump.model.absent import present
 from smalldump.model.requests import RangeRequest, Rank
-from smalldump.unwind import LoadedImages
+from smalldump.unwind.loaded import LoadedImages
 
 __all__ = ["NotedImages"]
 

@@ -190,8 +190,11 @@ STRUCTURES: tuple[StructureSupport, ...] = (
     ),
     StructureSupport(
         "IRP, DEVICE_OBJECT, DRIVER_OBJECT",
-        "x64, ARM64",
-        ("Irp64", "IoStackLocation64", "DeviceObject64", "DriverObject64"),
+        "x86, x64, ARM64",
+        (
+            *("Irp64", "IoStackLocation64", "DeviceObject64", "DriverObject64"),
+            *("Irp32", "IoStackLocation32", "DeviceObject32", "DriverObject32"),
+        ),
         "unverified: published headers, no dump seen",
         "tests/analysis/test_bucket.py::test_a_machine_like_the_posted_one_yields_the_posted_bucket",
     ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from smalldump.unwind.frames import CallStack, Frame, FrameTrust, Stacks, WalkEnd
-from smalldump.unwind.loaded import LoadedImages
 from smalldump.unwind.lookup import NO_CODE, CodeLookup
 from smalldump.unwind.walk import walk, walk_from
 
@@ -13,7 +12,6 @@ __all__ = [
     "CodeLookup",
     "Frame",
     "FrameTrust",
-    "LoadedImages",
     "Stacks",
     "WalkEnd",
     "walk",
