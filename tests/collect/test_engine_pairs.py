@@ -23,7 +23,6 @@ from smalldump.sources.small import SmallDump
 from smalldump.unwind import Frame, FrameTrust, walk, walk_from
 from smalldump.writer import MODERN
 
-pytest.importorskip("smalldump.sources.big", reason="complete dumps cannot be opened yet")
 
 PAIRS = (
     *("srv03_sp2_3790", "win10_10240", "win10_19041", "win10_19041_live", "win7_sp1_7601", "win7_sp1_7601_badlist"),
