@@ -180,3 +180,10 @@ def test_waiting_threads_of_a_real_dump(samples: Path) -> None:
         assert len(waiting) >= 2
         assert {dump.modules.at(known(state.registers).pc) for state in waiting} == {dump.modules[0]}
         assert {known(state.registers).pc - dump.modules[0].base for state in waiting} == {0x251BD4}
+
+
+def test_a_block_at_the_end_of_all_addresses() -> None:
+    """What would lie behind the last address lies nowhere."""
+    last = (1 << 64) - 0x100
+    data = b"\x06".ljust(0x200, b"\0")
+    assert not list(read_threads(X64, OFFSETS, BytesSpace({last: data}), ()))

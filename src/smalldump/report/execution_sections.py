@@ -7,33 +7,37 @@ from smalldump.model.execution import ProcessorState, ThreadState
 from smalldump.report.frames import frames
 from smalldump.report.machine_sections import state_name
 from smalldump.report.values import JsonObject, absent, address, fact
-from smalldump.unwind import CodeLookup, walk_from
+from smalldump.unwind import CodeLookup, WalkEnd, walk_from
 
 __all__ = ["execution_sections"]
 
 
+_MOST_STACK_BYTES = 1 << 20
+"""Bytes of stacks that are walked; all of those that 64 processors with 16 KB each have."""
+
+
 def execution_sections(machine: Snapshot, lookup: CodeLookup) -> JsonObject:
     """`processors` and `threads`, each with its own call stack."""
-    processors = machine.processors
+    processors, stacks = machine.processors, _Stacks(machine, lookup)
     return {
         "processors": absent(processors)
         if isinstance(processors, Absent)
-        else [_processor(machine, state, lookup) for state in processors],
-        "threads": [_thread(machine, state, lookup) for state in machine.threads],
+        else [_processor(state, stacks) for state in processors],
+        "threads": [_thread(state, stacks) for state in machine.threads],
     }
 
 
-def _processor(machine: Snapshot, state: ProcessorState, lookup: CodeLookup) -> JsonObject:
+def _processor(state: ProcessorState, stacks: _Stacks) -> JsonObject:
     return {
         "number": fact(state.number),
         "crashed": state.crashed,
         "prcb": fact(state.prcb, address),
         "thread": fact(state.thread, address),
         "idle": fact(state.idle),
-    } | _stack(machine, state.registers, state.stack, lookup)
+    } | stacks.of(state.registers, state.stack)
 
 
-def _thread(machine: Snapshot, state: ThreadState, lookup: CodeLookup) -> JsonObject:
+def _thread(state: ThreadState, stacks: _Stacks) -> JsonObject:
     thread = state.thread
     return {
         "address": fact(thread.address, address),
@@ -41,13 +45,31 @@ def _thread(machine: Snapshot, state: ThreadState, lookup: CodeLookup) -> JsonOb
         "pid": fact(thread.pid),
         "state": fact(thread.state, state_name),
         "processor": None if state.processor is None else fact(state.processor),
-    } | _stack(machine, state.registers, state.stack, lookup)
+    } | stacks.of(state.registers, state.stack)
 
 
-def _stack(
-    machine: Snapshot, registers: Registers | Absent, stack: StackWindow | Absent, lookup: CodeLookup
-) -> JsonObject:
-    if isinstance(registers, Absent):
-        return {"stack": absent(registers)}
-    found = walk_from(machine, registers, stack, lookup)
-    return {"stack": frames(machine, found, (registers, stack), args=True), "stack_end": found.end.value}
+class _Stacks:
+    """Call stacks from registers: each walked once, and no more than a machine can have."""
+
+    def __init__(self, machine: Snapshot, lookup: CodeLookup) -> None:
+        self._machine, self._lookup, self._left = machine, lookup, _MOST_STACK_BYTES
+        self._walked: dict[tuple[int, int], JsonObject] = {}
+
+    def of(self, registers: Registers | Absent, stack: StackWindow | Absent) -> JsonObject:
+        """The frames, and why there are no more; behind the limit none are looked for."""
+        if isinstance(registers, Absent):
+            return {"stack": absent(registers)}
+        key = registers.pc, registers.sp
+        if key not in self._walked:
+            self._walked[key] = self._walk(registers, stack)
+        return dict(self._walked[key])
+
+    def _walk(self, registers: Registers, stack: StackWindow | Absent) -> JsonObject:
+        self._left -= 0 if isinstance(stack, Absent) else len(stack.data)
+        if self._left < 0:
+            return {"stack": [], "stack_end": WalkEnd.LIMIT.value}
+        found = walk_from(self._machine, registers, stack, self._lookup)
+        return {
+            "stack": frames(self._machine, found, (registers, stack), args=True),
+            "stack_end": found.end.value,
+        }

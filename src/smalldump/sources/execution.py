@@ -152,7 +152,9 @@ def _threads_in(machine: Machine, memory: Overlay) -> Iterator[int]:
         data = segment.data[start - segment.address : end - segment.address][:left]
         left -= len(data)
         for at in range(-start % 16, len(data) - 3 * size, 16):
-            if data[at] & 0x7F == _THREAD_TYPE and _is_empty_list(data, at + size, start + at + size, size):
+            if data[at] & 0x7F == _THREAD_TYPE and _is_empty_list(
+                data, at + size, start + at + size & machine.mask, size
+            ):
                 yield start + at
 
 
