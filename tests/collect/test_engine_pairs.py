@@ -23,7 +23,6 @@ from smalldump.sources.small import SmallDump
 from smalldump.unwind import Frame, FrameTrust, walk, walk_from
 from smalldump.writer import MODERN
 
-
 PAIRS = (
     *("srv03_sp2_3790", "win10_10240", "win10_19041", "win10_19041_live", "win7_sp1_7601", "win7_sp1_7601_badlist"),
     *("win7_sp1_7601_dpc", "win7_sp1_7601_nopae", "win81_9600", "xp_sp3_2600_fromsummary", "xp_sp3_2600_nopae"),
