@@ -38,7 +38,7 @@ def test_writing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyP
     writing.main(tmp_path)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("65,536 bytes of zeros, written and synced: ")
-    assert re.fullmatch(r"112226-8765-01\.dmp +144,660( +\d+\.\d\d){3} +98,676 +\d+", lines[3])
+    assert re.fullmatch(r"112226-8765-01\.dmp +144,660( +\d+\.\d\d){3} +99,708 +\d+", lines[3])
 
 
 def test_listing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

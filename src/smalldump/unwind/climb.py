@@ -159,8 +159,9 @@ class Climb:
 
 def frames_of(snapshot: Snapshot, code: Code, places: Sequence[Place]) -> tuple[Frame, ...]:
     """The frames at `places`, innermost first: each returns to the next, unless that one was interrupted."""
-    returns = [None if place.interrupted else place.pc for place in places[1:]]
-    return tuple(_frame(snapshot, code, *pair) for pair in zip(places, [*returns, None], strict=True))
+    outer = [*places[1:], None]  # behind the outermost frame nobody knows; places may be none at all
+    returns = [None if place is None or place.interrupted else place.pc for place in outer]
+    return tuple(_frame(snapshot, code, *pair) for pair in zip(places, returns, strict=False))
 
 
 def _frame(snapshot: Snapshot, code: Code, place: Place, return_address: int | None) -> Frame:

@@ -15,8 +15,8 @@ __all__ = ["HEADER_PAGE", "LONGEST_WINDOW", "StackView"]
 
 HEADER_PAGE = 0x1000
 """Bytes at the start of an image that hold its headers and never code."""
-LONGEST_WINDOW = 0x20000
-"""Bytes of stack that are searched at most; kernel stacks are no longer than 0x12000."""
+LONGEST_WINDOW = 0x12000
+"""Bytes of stack that are searched at most: the size of the largest kernel stacks."""
 
 
 class StackView:

@@ -18,7 +18,7 @@ def walk(snapshot: Snapshot, lookup: CodeLookup = NO_CODE) -> Stacks:
     """Find the call stack of the thread that crashed.
 
     A stack that cannot be walked is empty or has only its first frame, and `end` says why. Takes time in proportion to
-    the stack, of which at most 128 KiB are searched.
+    the stack, of which at most 72 KiB are searched.
 
     Args:
         lookup: Images and symbols; without them frames are inferred from the stack and what code the dump holds.
