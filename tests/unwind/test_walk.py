@@ -14,7 +14,9 @@ from smalldump.layout.context import KtrapFrameX64
 from smalldump.memory import BytesSpace
 from smalldump.model import Absent
 from smalldump.model.machine import ARM64, X64, X86, Machine, machine_of
-from smalldump.unwind import FrameTrust, Stacks, WalkEnd, walk
+from smalldump.unwind import NO_CODE, FrameTrust, Stacks, WalkEnd, walk
+from smalldump.unwind.climb import frames_of
+from smalldump.unwind.code import Code
 from smalldump.unwind.view import LONGEST_WINDOW
 from tests.unwind.machines import DISK, FILTER, GONE, NT, NT32, STACK, StoppedMachine, shown, words32, words64, x64
 
@@ -221,3 +223,9 @@ def test_a_walk_ends_where_the_other_stack_is_not_in_the_dump() -> None:
 
 def test_stacks_that_lead_to_each_other_end() -> None:
     assert len(walk(other_stack(held=True, back=True)).crash.frames) < 100
+
+
+def test_a_walk_that_finds_nothing_at_all() -> None:
+    """The stop left no program counter, and nothing on its stack leads anywhere."""
+    machine = x64(words64(0, 0, 0, 0), NT + 0x1111)
+    assert frames_of(machine, Code(machine.memory, machine.modules, NO_CODE), []) == ()
