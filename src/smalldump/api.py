@@ -40,7 +40,7 @@ def open_dump(path: str | os.PathLike[str]) -> Snapshot:
     source = open_single(path)
     try:
         return open_snapshot(source.data, source.name, source.close)
-    except BaseException:
+    except BaseException:  # whatever ends this, an interrupt too, nobody else knows the open file; it goes on up
         source.close()
         raise
 

@@ -7,7 +7,6 @@ import pytest
 from smalldump.memory import BytesSpace
 from smalldump.unwind.instructions import Instruction, Instructions, Kind
 
-pytest.importorskip("capstone")
 HERE = 0x1000
 
 

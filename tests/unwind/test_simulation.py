@@ -8,7 +8,6 @@ from smalldump.memory import BytesSpace
 from smalldump.unwind.instructions import Instructions
 from smalldump.unwind.simulation import Behaviour, Place, simulate
 
-pytest.importorskip("capstone")
 HERE = 0xFFFFF80100001235
 
 

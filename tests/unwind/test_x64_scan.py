@@ -12,7 +12,6 @@ from smalldump.unwind.view import LONGEST_WINDOW, StackView
 from tests.unwind.machines import DISK, FILTER, NT, STACK, StoppedMachine, shown, words64, x64
 from tests.unwind.test_x64 import TRAP_END, trap_frame, trapped
 
-pytest.importorskip("capstone")
 SCAN, CONTEXT, PROVED = FrameTrust.SCAN, FrameTrust.CONTEXT, FrameTrust.CALL_PROVED
 HERE, INNER, OUTER, STALE = NT + 0x1111, DISK + 0x1235, FILTER + 0x1301, NT + 0x5001
 ADD_28, ADD_38 = bytes.fromhex("48 83 c4 28 c3"), bytes.fromhex("48 83 c4 38 c3")

@@ -38,9 +38,10 @@ def is_packed_memory(path: Path) -> bool:
     except SourceUnreadable:
         return False
     with os.fdopen(descriptor, "rb") as file:
-        # Whatever cannot be looked into is not ours: the usual way says what is wrong.
         try:
             return is_memory_start(_start(_stream(path, file)[1]))
+        # The libraries raise what they like of a damaged stream (see `open_spooled`), and here it only means that the
+        # file is not ours: the usual way opens it next and says what is wrong.
         except Exception:  # noqa: BLE001
             return False
 

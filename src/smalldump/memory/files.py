@@ -121,7 +121,7 @@ class FileMapping(mmap.mmap):
         file = OpenedFile(os.dup(descriptor), size, name)
         try:
             self = super().__new__(cls, descriptor, size, access=mmap.ACCESS_READ)
-        except BaseException:
+        except BaseException:  # an interrupt, too, would leave the descriptor open; it goes on up
             file.close()
             raise
         self.file = file
