@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import IO, cast
 
 from smalldump.intake.entries import Entry, Packed, Readable
 from smalldump.intake.limits import Refused
@@ -55,7 +56,8 @@ def _zstandard_reader(packed: Packed) -> Readable:
     except ModuleNotFoundError as error:
         needed = "a zst file: reading it needs Python 3.14, or the package zstandard: pip install zstandard"
         raise Refused(needed) from error
-    reader: Readable = zstandard.ZstdDecompressor().stream_reader(packed.stream, read_across_frames=True)
+    stream = cast("IO[bytes]", packed.stream)  # of which it only reads
+    reader: Readable = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
     return reader
 
 
