@@ -18,7 +18,7 @@ from smalldump.layout.context import ContextArm64, KtrapFrameArm64
 from smalldump.memory import AddressSpace
 from smalldump.unwind.arm64_body import PRESERVED, bodies_of, body_of, preserved
 from smalldump.unwind.stack_reader import StackReader
-from smalldump.unwind.unwound import NotUnwound, Stuck, UnwindKind, Unwound
+from smalldump.unwind.unwound import NotUnwound, Stuck, UnwindKind, Unwound, attempted
 
 __all__ = ["frame_size", "stripped", "unwind"]
 
@@ -49,15 +49,12 @@ def unwind(
         The caller's pc, sp and nonvolatile registers, those that are known; where a context was saved, all that it
         holds. Where there is no caller, why.
     """
-    try:
+
+    def caller() -> Unwound:
         found = None if exact_pc else _by_body(image, base, memory, registers)
         return found or _Step(image, base, memory, registers, exact_pc).caller()
-    except Stuck as stuck:
-        return stuck.why
-    except MemoryUnavailable:
-        return NotUnwound.NO_UNWIND_DATA
-    except FormatError:
-        return NotUnwound.BAD_UNWIND_DATA
+
+    return attempted(caller)
 
 
 # The quick way for what calls from its body; None leaves it to the other.

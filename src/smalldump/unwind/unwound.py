@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import NamedTuple
 
-__all__ = ["NotUnwound", "Stuck", "UnwindKind", "Unwound"]
+from smalldump.errors import FormatError, MemoryUnavailable
+
+__all__ = ["NotUnwound", "Stuck", "UnwindKind", "Unwound", "attempted"]
 
 
 class UnwindKind(Enum):
@@ -72,3 +74,15 @@ class Stuck(Exception):
     def __init__(self, why: NotUnwound) -> None:
         super().__init__(why.words)
         self.why = why
+
+
+def attempted(step: Callable[[], Unwound]) -> Unwound | NotUnwound:
+    """What a step gives, or why it cannot be done: data of an image may be missing or malformed."""
+    try:
+        return step()
+    except Stuck as stuck:
+        return stuck.why
+    except MemoryUnavailable:
+        return NotUnwound.NO_UNWIND_DATA
+    except FormatError:
+        return NotUnwound.BAD_UNWIND_DATA

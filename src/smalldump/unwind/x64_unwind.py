@@ -15,7 +15,7 @@ from smalldump.images import PeImage, RuntimeFunction
 from smalldump.layout.unwind_info import REGISTERS, Op, UnwindCode, UnwindInfo
 from smalldump.memory import AddressSpace
 from smalldump.unwind.stack_reader import StackReader
-from smalldump.unwind.unwound import NotUnwound, Stuck, UnwindKind, Unwound
+from smalldump.unwind.unwound import NotUnwound, Stuck, UnwindKind, Unwound, attempted
 from smalldump.unwind.x64_body import bodies_of, body_of
 from smalldump.unwind.x64_epilogue import REACH, Ending, ending
 
@@ -55,15 +55,12 @@ def unwind(
         The caller's rip, rsp and nonvolatile registers, those that are known; for a machine frame also its cs, efl
         and ss. Where there is no caller, why.
     """
-    try:
+
+    def caller() -> Unwound:
         found = None if exact_pc else _by_body(image, base, memory, registers)
         return found or _Step(image, base, memory, registers, exact_pc).caller()
-    except Stuck as stuck:
-        return stuck.why
-    except MemoryUnavailable:
-        return NotUnwound.NO_UNWIND_DATA
-    except FormatError:
-        return NotUnwound.BAD_UNWIND_DATA
+
+    return attempted(caller)
 
 
 # The quick way for what calls from its body; None leaves it to the other.
