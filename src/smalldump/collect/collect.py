@@ -136,6 +136,8 @@ def _code_of(frames: Iterable[Frame], rank: Rank) -> Iterator[RangeRequest]:
 
 def _of_other_processors(machine: Snapshot, images: NotedImages) -> Iterator[RangeRequest]:
     yield from other_processors(machine)
+    if not images.some_found:  # a small dump: what there is of the others' code is among its blocks, which go in anyway
+        return
     frames = list(frames_elsewhere(machine, images))
     yield from _of_images(images, frames, Rank.PROCESSORS)
     yield from _code_of(frames, Rank.PROCESSORS)

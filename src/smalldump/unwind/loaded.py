@@ -30,6 +30,11 @@ class LoadedImages:
             self._images[module.base] = self.found(module)
         return self._images[module.base]
 
+    @property
+    def some_found(self) -> bool:
+        """Whether memory holds an image among those that were asked for so far."""
+        return any(image is not None for image in self._images.values())
+
     def found(self, module: Module) -> PeImage | None:
         """Look for the image of a module."""
         return loaded_image(self.memory, module.base, module.size, present(module.timestamp))
