@@ -156,9 +156,9 @@ def test_zip_that_holds_itself_ends(made: Callable[..., Path]) -> None:
     data = zip_bytes(TWO[:1])
     for _ in range(10):
         data = zip_bytes([("r.zip", data), ("s.zip", data)], zipfile.ZIP_STORED)
-    began = time.perf_counter()
+    began = time.process_time()
     found = unpacked(made(data))
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 20
     assert len(found) == 16
     assert all("inside each other" in str(outcome) for outcome in found)
 
@@ -312,7 +312,7 @@ def test_mutated_archives_end_as_dumps_or_errors(packed: bytes, changes: list[tu
     for place, value in changes:
         data[int(place * len(data))] = value
     del data[max(1, int(end * len(data))) :]
-    began = time.perf_counter()
+    began = time.process_time()
     for origin in unpack_bytes(bytes(data), Limits(total_bytes=16 * MIB)):
         assert (origin.data is None) != (origin.error is None)
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 20

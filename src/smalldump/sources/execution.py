@@ -7,6 +7,7 @@ the blocks around values of registers and stacks. Source: format reference §3.8
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -28,7 +29,7 @@ _SEARCHED = 64 << 20  # bytes; blocks may show the same bytes of a file at many 
 _LARGEST_THREAD = 0x1000
 _LONGEST_STACK = 0x20000
 _MOST_STACK_BYTES = 32 << 20  # of all processors together; hostile tables show one stack at thousands of addresses
-_THREAD_TYPE = 6
+_THREAD_TYPES = re.compile(b"[\x06\x86]")  # the highest bit is a flag
 """KOBJECTS: ThreadObject, in the first byte of a DISPATCHER_HEADER (the highest bit marks a lock)."""
 _RUNNING, _LAST_STATE = 2, 9
 """KTHREAD_STATE: Running, and the highest one (WaitingForProcessInSwap)."""
@@ -151,10 +152,10 @@ def _threads_in(machine: Machine, memory: Overlay) -> Iterator[int]:
     for start, end, segment in memory.pieces():
         data = segment.data[start - segment.address : end - segment.address][:left]
         left -= len(data)
-        for at in range(-start % 16, len(data) - 3 * size, 16):
-            if data[at] & 0x7F == _THREAD_TYPE and _is_empty_list(
-                data, at + size, start + at + size & machine.mask, size
-            ):
+        first = -start % 16
+        for found in _THREAD_TYPES.finditer(bytes(data[first : max(len(data) - 3 * size, 0) : 16])):
+            at = first + 16 * found.start()
+            if _is_empty_list(data, at + size, start + at + size & machine.mask, size):
                 yield start + at
 
 
