@@ -11,6 +11,7 @@ import click
 from smalldump.api import analyze_source
 from smalldump.cli.console import paper_width, say
 from smalldump.cli.exits import ExitCode, of_report
+from smalldump.cli.history import together
 from smalldump.cli.options import (
     fail_on_option,
     images_option,
@@ -28,6 +29,7 @@ from smalldump.errors import SourceUnreadable
 from smalldump.intake import ByteSource, default_folder, expand
 from smalldump.report import Report
 from smalldump.report.text import render
+from smalldump.report.trace import Trace, trace_of
 
 __all__ = ["Analysis", "analyze"]
 
@@ -73,8 +75,12 @@ class Analysis:
             why = "; ".join(finding["message"] for finding in report["findings"])
             return Outcome(source.name, code, None if self.form == "text" else self._json(report), why)
         if self.form == "text":
-            return Outcome(source.name, code, self._text(source.name, report), row=row(source.name, report))
+            return self._told(source.name, code, report)
         return Outcome(source.name, code, self._json(report))
+
+    def _told(self, name: str, code: ExitCode, report: Report) -> Outcome:
+        trace = None if self.alone else trace_of(name, report)
+        return Outcome(name, code, self._text(name, report), row=row(name, report), trace=trace)
 
     def _text(self, name: str, report: Report) -> str:
         if self.alone:
@@ -126,8 +132,9 @@ def analyze(
     libarchive), a member of one (sent.zip!112226-8765-01.dmp), or - for standard input. On Windows, without a PATH,
     it is the Minidump folder of this machine.
 
-    One dump gives a report; several give a few lines each and a table (-v: all reports and the table), by time.
-    Whatever cannot be read is one line on standard error and keeps nothing from the rest.
+    One dump gives a report; several give a few lines each and a table (-v: all reports and the table), by time, and
+    what the dumps of one machine tell together. Whatever cannot be read is one line on standard error and keeps
+    nothing from the rest.
     """
     paths = paths or _own_folder()
     wanted_sources(symbols, images)  # a malformed symbol path is wrong usage, before anything is read
@@ -155,15 +162,19 @@ def _own_folder() -> tuple[str]:
 
 
 def _print(outcomes: Iterator[Outcome], work: Analysis) -> int:
-    code, rows = ExitCode.OK, list[Row]()
+    code, rows, traces = ExitCode.OK, list[Row](), list[Trace]()
     for outcome in outcomes:
         code = max(code, outcome.code)
         if outcome.text is not None:
             say(outcome.text)
         if outcome.row is not None:
             rows.append(outcome.row)
+        if outcome.trace is not None:
+            traces.append(outcome.trace)
     if rows and not work.alone:
         say(table(rows, work.width))
+        for line in together(traces, work.width):
+            say(line)
     return code
 
 

@@ -12,6 +12,7 @@ from smalldump.intake import ByteSource, Origin, open_origin
 
 if TYPE_CHECKING:
     from smalldump.cli.overview import Row
+    from smalldump.report.trace import Trace
 
 __all__ = ["Outcome", "Work", "examine", "told"]
 
@@ -25,6 +26,7 @@ class Outcome(NamedTuple):
         text: For standard output, if there is anything.
         problem: One line for standard error, if there is anything, without the name.
         row: Of the table at the end of a batch, if it has a place there.
+        trace: What relates it to the other dumps of its machine, if anything.
         remark: What reading it has cost, for standard error, where that is worth a word.
     """
 
@@ -33,6 +35,7 @@ class Outcome(NamedTuple):
     text: str | None = None
     problem: str | None = None
     row: Row | None = None
+    trace: Trace | None = None
     remark: str = ""
 
 

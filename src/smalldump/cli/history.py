@@ -1,0 +1,38 @@
+"""What the dumps of one machine tell together, below the table of a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from smalldump.escape import escape
+from smalldump.report.history import Machine, machines_of
+from smalldump.report.shown import counted, paragraph
+from smalldump.report.trace import Trace
+
+__all__ = ["together"]
+
+_MOST_DUMPS = 5_000
+_MOST_MACHINES = 20
+
+
+def together(traces: Sequence[Trace], width: int) -> Iterator[str]:
+    """Lines on each machine of which there are several dumps; none where they tell nothing together.
+
+    Past 5,000 dumps there are none: they are a fleet's, which is looked at in other ways.
+    """
+    if len(traces) > _MOST_DUMPS:
+        return
+    telling = [machine for machine in machines_of(traces) if machine.relations]
+    for machine in telling[:_MOST_MACHINES]:
+        yield ""
+        yield from paragraph(f"Together: {counted(len(machine.traces), 'dump')} of {_named(machine)}", width)
+        for relation in machine.relations:
+            yield from paragraph(escape(relation.text), width, "  - ", "    ")
+    if len(telling) > _MOST_MACHINES:
+        yield f"and {counted(len(telling) - _MOST_MACHINES, 'more machine')}"
+
+
+def _named(machine: Machine) -> str:
+    kind, vendor, product, processors, name, *_model = machine.traces[0].machine
+    known = [part for part in (f"{vendor} {product}".strip(), f"{processors} processors", name) if part]
+    return escape(f"what seems to be one {kind} machine: {', '.join(known)}")
