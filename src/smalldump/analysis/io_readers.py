@@ -148,8 +148,8 @@ def read_driver(scene: Scene, address: int) -> StopObject:
         *([Fact("name", name)] if name else ()),
         Fact("image", scene.words(driver.driver_start)),
     )
-    gap = None if name or module else f"The name of the DRIVER_OBJECT at {address:#x} is not in the dump."
-    return StopObject("driver_object", address, None, facts, missing=gap, driver=module or name)
+    unnamed = None if name or module else f"The name of the DRIVER_OBJECT at {address:#x} is not in the dump."
+    return StopObject("driver_object", address, None, facts, missing=unnamed, driver=module or name)
 
 
 def _name(scene: Scene, driver: DriverObject32 | DriverObject64) -> str | None:

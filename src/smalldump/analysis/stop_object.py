@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 from smalldump.analysis.places import Places
 from smalldump.layout.record import Record
 from smalldump.model import Snapshot
+from smalldump.model.absent import present
 from smalldump.unwind import NO_CODE, CodeLookup
 
 __all__ = ["Fact", "Reader", "Scene", "StopObject", "lacking"]
@@ -50,6 +51,11 @@ class Scene(NamedTuple):
 
     machine: Snapshot
     lookup: CodeLookup = NO_CODE
+
+    @property
+    def build(self) -> int | None:
+        """Windows build number; None where it is not told."""
+        return present(self.machine.system.build)
 
     def words(self, address: int) -> str:
         """The address, and what lies there where that is known."""

@@ -199,6 +199,27 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         "tests/analysis/test_io_readers.py::test_request_names_its_holder",
     ),
     StructureSupport(
+        "POOL_HEADER",
+        "x86, x64, ARM64",
+        ("PoolHeader64", "PoolHeader32"),
+        "unverified: public symbols, no dump seen",
+        "tests/analysis/test_object_readers.py::test_pool_block_has_a_tag_an_owner_and_neighbours",
+    ),
+    StructureSupport(
+        "TRIAGE_9F_POWER, TRIAGE_9F_PNP",
+        "x86, x64, ARM64",
+        ("Triage9fPower64", "Triage9fPower32", "Triage9fPnp64", "Triage9fPnp32"),
+        "unverified: public symbols, no dump seen",
+        "tests/analysis/test_object_readers.py::test_power_triage_block",
+    ),
+    StructureSupport(
+        "DPC_WATCHDOG_GLOBAL_TRIAGE_BLOCK, ERESOURCE",
+        "x86, x64, ARM64",
+        ("DpcWatchdogTriageBlock", "Eresource64", "Eresource32"),
+        "unverified: published headers",
+        "tests/analysis/test_object_readers.py::test_dpc_watchdog_block",
+    ),
+    StructureSupport(
         "Images: PE headers and unwind data",
         "x86, x64, ARM64",
         (
