@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 from smalldump.analysis import analyse
 from smalldump.analysis.objects import READERS, Scene, StopObject
 from smalldump.model import BugCheck
+from smalldump.model.machine import X86
 from smalldump.sources.builder import SnapshotBuilder
+from smalldump.sources.detect import open_snapshot
 from tests.analysis.buckets import DRIVER, STACK, built
 from tests.synth.io_objects import placed
 
@@ -38,14 +41,52 @@ def header(previous: int, size: int, tag: bytes) -> bytes:
 
 
 def test_pool_block_has_a_tag_an_owner_and_neighbours() -> None:
-    found = read("pool_block", {AT: header(0, 4, b"Ntfr") + bytes(0x30) + header(5, 2, b"Zq\1w")}, AT + 0x10)
+    memory = {AT: header(0, 4, b"Ntfr") + bytes(0x30) + header(5, 2, b"Zq\1w")}
+    old = SnapshotBuilder(build_number=9600, bug_check=BugCheck(0x19, (0, 0, 0, 0)), memory=memory).build()
+    found = READERS["pool_block"](Scene(old), AT + 0x10)
+    assert found is not None
     assert (found.kind, found.address, found.driver) == ("pool_header", AT, "ntfs.sys")
     assert facts(found)["tag is used by"] == "ntfs.sys (NTFS file system)"
     assert facts(found)["size"] == "0x40 bytes"
-    if found.children:
-        assert facts(found)["contradiction"] == "the block behind it gives 0x50 bytes as its size"
-        assert facts(found.children[0])["tag"] == "Zq.w"
-        assert found.children[0].missing is not None
+    assert facts(found)["contradiction"] == "the block behind it gives 0x50 bytes as its size"
+    (behind,) = found.children
+    assert (facts(behind)["neighbour"], facts(behind)["tag"], behind.address) == ("behind", "Zq.w", AT + 0x40)
+    assert behind.missing is not None
+
+
+def test_blocks_of_segment_heaps_have_no_neighbours() -> None:
+    memory = {AT: header(0, 4, b"Ntfr") + bytes(0x30) + header(5, 2, b"Zq\1w")}
+    new = SnapshotBuilder(build_number=19041, bug_check=BugCheck(0x19, (0, 0, 0, 0)), memory=memory).build()
+    found = READERS["pool_header"](Scene(new), AT)
+    assert found is not None
+    assert found.children == ()
+
+
+def test_pool_header_of_32_bits() -> None:
+    at = 0x85001000
+    memory = {at: struct.pack("<HH4s", 3 | 1 << 9, 5 | 2 << 9, b"Afd\xc2")}
+    narrow = SnapshotBuilder(
+        machine=X86, build_number=7600, bug_check=BugCheck(0x19, (0, 0, 0, 0)), memory=memory
+    ).build()
+    found = READERS["pool_block"](Scene(narrow), at + 8)
+    assert found is not None
+    told = facts(found)
+    assert (told["tag"], told["size"], told["size of the block before"]) == ("AfdB", "0x28 bytes", "0x18 bytes")
+    assert (told["pool type"], found.driver) == ("0x2", "afd.sys")
+
+
+def test_real_watchdog_block_has_the_published_signature(samples: Path) -> None:
+    dump = samples / "dumps" / "7434ec5f95c6.dmp"
+    (block,) = analyse(open_snapshot(memoryview(dump.read_bytes()), dump.name)).objects
+    assert (block.kind, block.parameter, block.missing) == ("dpc_watchdog_global_triage_block", 3, None)
+    assert facts(block)["revision"] == "1"
+
+
+def test_real_fast_fail_names_the_driver_that_overran_its_stack(samples: Path) -> None:
+    dump = samples / "dumps" / "013b919e92ad.dmp"
+    frame, record = analyse(open_snapshot(memoryview(dump.read_bytes()), dump.name)).objects
+    assert (frame.kind, frame.driver) == ("trap_frame", "RTKVHD64")
+    assert facts(record)["exception"] == "STATUS_STACK_BUFFER_OVERRUN"
 
 
 def test_power_triage_block() -> None:

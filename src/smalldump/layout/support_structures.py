@@ -216,8 +216,8 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         "DPC_WATCHDOG_GLOBAL_TRIAGE_BLOCK, ERESOURCE",
         "x86, x64, ARM64",
         ("DpcWatchdogTriageBlock", "Eresource64", "Eresource32"),
-        "unverified: published headers",
-        "tests/analysis/test_object_readers.py::test_dpc_watchdog_block",
+        "watchdog block: one real dump, Windows SDK; ERESOURCE unverified: published headers",
+        "tests/analysis/test_object_readers.py::test_real_watchdog_block_has_the_published_signature",
     ),
     StructureSupport(
         "Images: PE headers and unwind data",
