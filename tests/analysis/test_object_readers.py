@@ -123,6 +123,15 @@ def test_trap_frame_tells_where() -> None:
     assert facts(found) == {"instruction": f"{DRIVER + 5:#x} (drv+0x5)", "stack pointer": f"{STACK:#x}"}
 
 
+def test_trap_in_the_kernel_of_32_bits_has_its_stack_behind_the_frame() -> None:
+    at = 0x85001000
+    frame = placed(0x8C, (0x68, "I", 0x80500000), (0x6C, "I", 8))
+    narrow = SnapshotBuilder(machine=X86, bug_check=BugCheck(0x8E, (0, 0, at, 0)), memory={at: frame}).build()
+    found = READERS["trap_frame"](Scene(narrow), at)
+    assert found is not None
+    assert facts(found)["stack pointer"] == "0x85001074"
+
+
 def test_list_entry_tells_which_link_disagrees() -> None:
     memory = {
         AT: struct.pack("<QQ", NEXT, LAST),

@@ -143,7 +143,7 @@ def read_driver(scene: Scene, address: int) -> StopObject:
         gap = f"What lies at {address:#x} is not a DRIVER_OBJECT: type {driver.type}."
         return StopObject("driver_object", address, None, missing=gap)
     name = _name(scene, driver)
-    module = scene.module(driver.driver_start)
+    module = scene.driver(driver.driver_start)
     facts = (
         *([Fact("name", name)] if name else ()),
         Fact("image", scene.words(driver.driver_start)),

@@ -56,7 +56,7 @@ def _exception(scene: Scene, address: int) -> tuple[StopObject, int]:
         Fact("at", scene.words(record.exception_address)),
         *([Fact("parameters", " ".join(f"{value:#x}" for value in values))] if values else ()),
     )
-    driver = scene.module(record.exception_address)
+    driver = scene.driver(record.exception_address)
     return StopObject("exception_record", address, None, facts, driver=driver), record.exception_record
 
 
@@ -70,13 +70,17 @@ def read_trap_frame(scene: Scene, address: int) -> StopObject:
         if isinstance(frame, KtrapFrameX64):
             return _trapped(scene, address, frame.rip, frame.rsp)
         if frame is not None:
-            return _trapped(scene, address, frame.eip, frame.hardware_esp)
+            # A trap in the kernel leaves no stack pointer: the stack goes on where the pushed one would lie.
+            kernel = frame.seg_cs & 3 == 0
+            return _trapped(
+                scene, address, frame.eip, address + KtrapFrameX86.hardware_esp.offset if kernel else frame.hardware_esp
+            )
     return lacking("trap_frame", address, "KTRAP_FRAME")
 
 
 def _trapped(scene: Scene, address: int, pc: int, sp: int) -> StopObject:
     facts = (Fact("instruction", scene.words(pc)), Fact("stack pointer", f"{sp:#x}"))
-    return StopObject("trap_frame", address, None, facts, driver=scene.module(pc))
+    return StopObject("trap_frame", address, None, facts, driver=scene.driver(pc))
 
 
 def read_thread(scene: Scene, address: int) -> StopObject:

@@ -62,10 +62,10 @@ class Scene(NamedTuple):
         words = Places(self.machine, self.lookup).at(address).words
         return f"{address:#x}" if words is None else f"{address:#x} ({words})"
 
-    def module(self, address: int) -> str | None:
-        """Name of the loaded module that holds an address."""
+    def driver(self, address: int) -> str | None:
+        """Name of the loaded driver that holds an address; None for the kernel itself too."""
         found = self.machine.modules.at(address)
-        return found and found.name
+        return None if found is None or found is self.machine.modules[0] else found.name
 
     def record(self, address: int, narrow: type[N], wide: type[W]) -> N | W | None:
         """The record at an address, in the form of this machine; None where the dump lacks a byte of it."""
