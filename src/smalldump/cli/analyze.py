@@ -15,10 +15,12 @@ from smalldump.cli.history import together
 from smalldump.cli.options import (
     fail_on_option,
     images_option,
+    known_issues_option,
     no_terminal,
     private_option,
     symbols_option,
     verbose_option,
+    wanted_plugins,
     wanted_sources,
 )
 from smalldump.cli.outcomes import Outcome, told
@@ -55,6 +57,7 @@ class Analysis:
         alone: Whether it is the only dump: several get only a few lines each.
         width: Of tables.
         symbols, images: Where images and symbols are looked for.
+        known_issues: Files of known issues.
     """
 
     form: str
@@ -65,11 +68,13 @@ class Analysis:
     width: int
     symbols: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
+    known_issues: tuple[str, ...] = ()
 
     def __call__(self, source: ByteSource) -> Outcome:
         """Analyse one dump."""
         files = wanted_sources(self.symbols, self.images)
-        report = analyze_source(source, private=self.private, detailed=self.verbose, files=files)
+        rules = wanted_plugins(self.known_issues)
+        report = analyze_source(source, private=self.private, detailed=self.verbose, files=files, plugins=rules)
         code = of_report(report, self.fail_on)
         if report["file.state"] == "not_a_dump":
             why = "; ".join(finding["message"] for finding in report["findings"])
@@ -115,6 +120,7 @@ class Analysis:
 @fail_on_option
 @images_option
 @symbols_option
+@known_issues_option
 def analyze(
     *,
     paths: tuple[str, ...],
@@ -125,6 +131,7 @@ def analyze(
     fail_on: str | None,
     images: tuple[str, ...],
     symbols: tuple[str, ...],
+    known_issues: tuple[str, ...],
 ) -> int:
     """Say what crashed, why, and how sure that is.
 
@@ -137,10 +144,11 @@ def analyze(
     nothing from the rest.
     """
     paths = paths or _own_folder()
-    wanted_sources(symbols, images)  # a malformed symbol path is wrong usage, before anything is read
+    wanted_sources(symbols, images)  # what is malformed there is wrong usage, before anything is read
+    wanted_plugins(known_issues)
     origins, watch = expand(paths), Watch(paths)
     first = list(islice(origins, 2))
-    work = Analysis(form, verbose, private, fail_on, len(first) < 2, paper_width(), symbols, images)
+    work = Analysis(form, verbose, private, fail_on, len(first) < 2, paper_width(), symbols, images, known_issues)
     outcomes = told(watch.outcomes(outcomes_of(watch.origins(chain(first, origins)), work, jobs)))
     if form == "json" and not work.alone:
         return _print_array(outcomes)

@@ -29,6 +29,7 @@ def first_screen(report: Document, width: int) -> list[str]:
         *lines,
         *_what(report, width),
         *_who(report, width),
+        *_known(report, width),
         *labelled("Process", _process(report), width),
         *labelled("Where", _where(report), width),
         *labelled("When", _when(report), width),
@@ -61,6 +62,15 @@ def _what(report: Document, width: int) -> list[str]:
     rows = [_parameter(report, number, each) for number, each in enumerate(stop["parameters"], 1)]
     room = min(width, _WIDEST) - _INDENT
     return lines + [" " * _INDENT + line for line in columns(rows, width=room, fixed=(0, 1), wrapped=(2, 3))]
+
+
+def _known(report: Document, width: int) -> list[str]:
+    """What lists of known issues and plug-ins remark."""
+    lines: list[str] = []
+    for remark in report["verdict.remarks"] or ():
+        link = f" {text(remark['link'])}" if remark.get("link") else ""
+        lines += labelled("" if lines else "Known", f"- {text(remark['source'])}: {text(remark['text'])}{link}", width)
+    return lines
 
 
 def _upper(code: str) -> str:
