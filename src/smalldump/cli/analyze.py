@@ -25,6 +25,7 @@ from smalldump.cli.options import (
 )
 from smalldump.cli.outcomes import Outcome, told
 from smalldump.cli.overview import Row, block, row, table
+from smalldump.cli.pages import page_path, paged
 from smalldump.cli.progress import Watch
 from smalldump.cli.workers import MOST_JOBS, outcomes_of
 from smalldump.errors import SourceUnreadable
@@ -40,6 +41,7 @@ _EPILOG = """
 Examples:
   smalldump analyze 112226-8765-01.dmp
   smalldump analyze Minidump sent-in.zip
+  smalldump analyze --html minidump.html Minidump
   smalldump analyze --format jsonl --jobs 8 archive > reports.jsonl
   curl -s https://example.org/crash.dmp | smalldump analyze -
 """
@@ -58,6 +60,7 @@ class Analysis:
         width: Of tables.
         symbols, images: Where images and symbols are looked for.
         known_issues: Files of known issues.
+        page: Whether a page for a browser is made of all reports.
     """
 
     form: str
@@ -69,12 +72,16 @@ class Analysis:
     symbols: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     known_issues: tuple[str, ...] = ()
+    page: bool = False
 
     def __call__(self, source: ByteSource) -> Outcome:
         """Analyse one dump."""
         files = wanted_sources(self.symbols, self.images)
-        rules = wanted_plugins(self.known_issues)
-        report = analyze_source(source, private=self.private, detailed=self.verbose, files=files, plugins=rules)
+        rules, detailed = wanted_plugins(self.known_issues), self.verbose or self.page
+        report = analyze_source(source, private=self.private, detailed=detailed, files=files, plugins=rules)
+        return self._outcome(source, report)._replace(report=report if self.page else None)
+
+    def _outcome(self, source: ByteSource, report: Report) -> Outcome:
         code = of_report(report, self.fail_on)
         if report["file.state"] == "not_a_dump":
             why = "; ".join(finding["message"] for finding in report["findings"])
@@ -109,6 +116,15 @@ class Analysis:
     show_default=True,
     help="json: the report, of several dumps an array of reports. jsonl: always one line for each dump.",
 )
+@click.option(
+    "--html",
+    "page",
+    metavar="FILE",
+    type=click.Path(),
+    callback=page_path,
+    help="Write all reports as one page for a browser too (.html); what was in FILE is replaced. The page loads nothing"
+    " from anywhere.",
+)
 @private_option
 @click.option(
     "--jobs",
@@ -126,6 +142,7 @@ def analyze(
     paths: tuple[str, ...],
     verbose: bool,
     form: str,
+    page: str | None,
     private: bool,
     jobs: int | None,
     fail_on: str | None,
@@ -148,11 +165,11 @@ def analyze(
     wanted_plugins(known_issues)
     origins, watch = expand(paths), Watch(paths)
     first = list(islice(origins, 2))
-    work = Analysis(form, verbose, private, fail_on, len(first) < 2, paper_width(), symbols, images, known_issues)
+    alone, files = len(first) < 2, (symbols, images, known_issues)
+    work = Analysis(form, verbose, private, fail_on, alone, paper_width(), *files, page=page is not None)
     outcomes = told(watch.outcomes(outcomes_of(watch.origins(chain(first, origins)), work, jobs)))
-    if form == "json" and not work.alone:
-        return _print_array(outcomes)
-    return _print(outcomes, work)
+    with paged(outcomes, page) as passing:
+        return _print_array(passing) if form == "json" and not alone else _print(passing, work)
 
 
 def _own_folder() -> tuple[str]:

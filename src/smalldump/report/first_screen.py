@@ -13,7 +13,7 @@ from smalldump.report.labels import code_place
 from smalldump.report.shown import address, counted, is_absent, labelled, moment, plain, text, uptime
 from smalldump.report.values import Json, JsonObject
 
-__all__ = ["culprit_words", "first_screen", "frame_place", "headline"]
+__all__ = ["culprit_words", "first_screen", "frame_place", "headline", "screen_facts"]
 
 _WRITERS = {"kernel": "written by the kernel", "dbgeng": "written by dbgeng"}
 _WIDEST, _INDENT = 100, 12
@@ -30,10 +30,17 @@ def first_screen(report: Document, width: int) -> list[str]:
         *_what(report, width),
         *_who(report, width),
         *_known(report, width),
-        *labelled("Process", _process(report), width),
-        *labelled("Where", _where(report), width),
-        *labelled("When", _when(report), width),
-        *labelled("Machine", _machine(report), width),
+        *(line for label, words in screen_facts(report) for line in labelled(label, words, width)),
+    ]
+
+
+def screen_facts(report: Document) -> list[tuple[str, str]]:
+    """Process, place, time and machine of the crash, each with its label; of reports that lack any field, too."""
+    return [
+        ("Process", _process(report)),
+        ("Where", _where(report)),
+        ("When", _when(report)),
+        ("Machine", _machine(report)),
     ]
 
 
@@ -116,7 +123,7 @@ def culprit_words(verdict: Mapping[str, Json]) -> str | None:
 
 
 def _process(report: Document) -> str:
-    process, thread = report["process"] or {}, report["thread"] or {}
+    process, thread = report["process"] or {}, plain(report["thread"]) or {}
     if is_absent(process):
         return text(process)
     if plain(process.get("name")) is None and plain(process.get("pid")) is None:
@@ -183,7 +190,7 @@ def _named_place(report: Document) -> str | None:
 
 def _kernel(report: Document) -> str | None:
     modules = plain(report["modules"])
-    return modules[0]["name"] if modules else None
+    return modules[0].get("name") if modules else None
 
 
 def frame_place(report: Document, frame: JsonObject) -> str:
