@@ -87,6 +87,14 @@ def crashed_processor_unsure(machine: KernelSnapshot) -> Iterator[Finding]:
         yield info("crashed-processor", message)
 
 
+def machine_paused(machine: KernelSnapshot) -> Iterator[Finding]:
+    """No bug check has happened: the machine was paused, and one of its processors stands for it."""
+    if isinstance(machine, RamSnapshot) and machine.paused and machine.crashed is not None:
+        number, sign = machine.crashed.state.number, machine.crashed.sign
+        message = f"no bug check has happened; registers, thread and stack are those of processor {number}: "
+        yield info("machine-paused", message + sign.value)
+
+
 def kernel_found(machine: KernelSnapshot) -> Iterator[Finding]:
     """How the kernel was found in a memory image, where nothing names its place; and what was not found."""
     if not isinstance(machine, RamSnapshot):
@@ -106,6 +114,7 @@ KERNEL_CHECKS: tuple[Callable[[KernelSnapshot], Iterable[Finding]], ...] = (
     process_list_broken,
     modules_missing,
     crashed_processor_unsure,
+    machine_paused,
     kernel_found,
 )
 """Every check of memory by pages. A check is a generator of findings with stable codes; it never raises."""
