@@ -184,6 +184,19 @@ class BigMachine:
         self.processes = [system.address, self.facts.process.address]
         self.link(self.at["PsActiveProcessHead"], [address + links for address in self.processes])
 
+    def thread_list(self, threads: list[Thread], head: int, links: int) -> None:
+        """Add threads to the crash's process and link them and the one that was running into its list.
+
+        Args:
+            head: Offset of KPROCESS.ThreadListHead.
+            links: Offset of KTHREAD.ThreadListEntry.
+        """
+        facts = self.facts
+        for thread in threads:
+            self.write(thread.address, kernel.ethread(facts.windows, thread, facts.process))
+        entries = [each.address + links for each in (facts.thread, *threads)]
+        self.link(facts.process.address + head, entries)
+
     def counter(self, name: str, value: int) -> None:
         """Set a variable of the memory manager, by the name that the debugger data block's field has."""
         assert name in POINTERS

@@ -88,8 +88,16 @@ class Snapshot:
 
     @cached_property
     def threads(self) -> Sequence[ThreadState]:
-        """Threads whose ETHREAD begins in the dump, by address; the one that crashed among them."""
+        """Threads whose ETHREAD begins in the dump, by address; the one that crashed among them.
+
+        Where the memory of the whole kernel is there: those that were running, and those of the crash's process.
+        """
         return ()
+
+    @cached_property
+    def processes(self) -> Sequence[Process] | Absent:
+        """All processes, in the order of the kernel's list."""
+        return Absent.NOT_CAPTURED
 
     @cached_property
     def process(self) -> Process | Absent:
