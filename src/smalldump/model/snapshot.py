@@ -184,6 +184,10 @@ class Snapshot:
         """Why `modules`, `data_blocks` or `blobs` are empty, where that is no fact but something missing."""
         return {}
 
+    def thread_at(self, address: int) -> ThreadState | None:
+        """The thread whose ETHREAD lies at `address`; None where that is not in the dump."""
+        return next((state for state in self.threads if state.thread.address == address), None)
+
     def unloaded_at(self, address: int) -> UnloadedModule | None:
         """The most recently unloaded driver whose old range holds `address`."""
         if isinstance(self.unloaded_modules, Absent):

@@ -178,6 +178,11 @@ class KernelSnapshot(StructuredSnapshot):
         others = () if isinstance(found, Absent) else found[0][:_MOST_THREADS]
         return tuple(threads_at(self.machine, self.offsets, self.memory, present(self.processors) or (), others))
 
+    def thread_at(self, address: int) -> ThreadState | None:
+        """The thread whose ETHREAD lies at `address`, of whatever process."""
+        running = [state for state in present(self.processors) or () if state.thread == address]
+        return next(threads_at(self.machine, self.offsets, self.memory, running, [address]), None)
+
     @cached_property
     def _threads(self) -> tuple[tuple[int, ...], Walked] | Absent:
         process = self.structures.get("EPROCESS")
