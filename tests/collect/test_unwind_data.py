@@ -15,6 +15,7 @@ from smalldump.model.requests import RangeRequest, Rank
 from smalldump.sources.small import SmallDump
 from smalldump.unwind import Frame, FrameTrust, walk
 from smalldump.writer import Dropped, emit, place
+from smalldump.writer.scrub import ScrubLevel
 from tests.collect.machines import DRIVER, TEXT_GUID, calling_machine, driver_image, stopped
 from tests.truth.images.build import VARIANTS
 
@@ -57,6 +58,18 @@ def test_a_dump_of_the_dump_is_unwound_too() -> None:
         again = small_dump(once)
         assert frames(again) == frames(once)
         assert {f.trust for f in frames(again)[: len(found.frames) - 1]} == {FrameTrust.UNWIND_INFO}
+
+
+@pytest.mark.parametrize("level", ScrubLevel)
+def test_a_scrubbed_dump_is_unwound_too(level: ScrubLevel) -> None:
+    """It keeps what the walk reads of function tables, but not the place of the PDB."""
+    machine = calling_machine(3000, [100, 2999, 1500, 0])
+    data = compose(machine, scrub_level=level).data()
+    dump = SmallDump(memoryview(data))
+    assert [frame.pc for frame in frames(dump)][:3] == [DRIVER + 0x1009 + 16 * n for n in (2999, 1500, 0)]
+    assert {frame.trust for frame in frames(dump)[:3]} == {FrameTrust.UNWIND_INFO}
+    assert b"wobble.pdb" in compose(machine).data()
+    assert b"wobble.pdb" not in data
 
 
 def test_without_the_images_nothing_is_exact() -> None:
