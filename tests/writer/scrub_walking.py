@@ -250,7 +250,7 @@ class _Walk:
         return record.exception_code >> 31 == 1 and self.exception(data[: kind.SIZE])
 
     def block(self, index: int) -> bool:
-        """Code, headers or unwind data of an image, build string, the kernel's copy of the bug check, a register set."""
+        """Code, headers or unwind data of an image, build string, the kernel's copy of the bug check, registers."""
         block = self.result.data_blocks[index]
         words = {} if isinstance(self.result.debugger_data, Absent) else self.result.debugger_data
         if self.source.modules.at(block.address) and self.source.modules.at(block.address + block.size - 1):
