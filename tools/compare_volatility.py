@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from smalldump.api import open_dump
+from smalldump.layout.dump import DumpType
 from smalldump.memory.paging import Mapping, PagingKind, VirtualSpace
 from smalldump.sources.big import BigDump
 
@@ -27,22 +28,27 @@ _LAYERS = {
     PagingKind.PAE: ("WindowsCrashDump32Layer", "WindowsIntelPAE"),
     PagingKind.X86: ("WindowsCrashDump32Layer", "WindowsIntel"),
 }
+_TYPES = (DumpType.FULL, DumpType.BITMAP_FULL)
 _SHOWN = 10
 
 
 def main() -> int:
-    """Compare each dump; the exit code is 1 where they differ, 2 where nothing could be compared."""
+    """Compare each dump; the exit code is 1 where they differ, 2 where there is nothing to compare with."""
     if not sys.argv[1:] or find_spec("volatility3") is None:
         sys.stderr.write("usage: python -m tools.compare_volatility MEMORY.DMP... (volatility3 must be installed)\n")
         return 2
-    return int(any([_differ(Path(name)) for name in sys.argv[1:]]))
+    differing = [name for name in sys.argv[1:] if _differ(Path(name))]
+    return int(bool(differing))
 
 
 def _differ(path: Path) -> bool:
     with open_dump(path) as machine:
         if not isinstance(machine, BigDump) or not isinstance(machine.memory, VirtualSpace):
-            sys.stderr.write(f"{path.name}: no pages of memory in it\n")
-            return True
+            sys.stderr.write(f"{path.name}: not compared, no pages of memory in it\n")
+            return False
+        if machine.file.header.dump_type not in _TYPES or machine.memory.translation.kind not in _LAYERS:
+            sys.stderr.write(f"{path.name}: not compared, Volatility reads no {machine.kind} of this machine\n")
+            return False
         ours, mappings = machine.memory, list(machine.memory.mappings(0, 1 << machine.machine.bits))
         theirs = _volatility(path, ours)
         odd = [mapping for mapping in mappings if not _agree(ours, theirs, mapping)]
