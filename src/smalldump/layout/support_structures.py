@@ -199,6 +199,13 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         "tests/analysis/test_bucket.py::test_a_machine_like_the_posted_one_yields_the_posted_bucket",
     ),
     StructureSupport(
+        "ERESOURCE",
+        "x86, x64, ARM64",
+        ("Eresource64", "Eresource32"),
+        "unverified: published headers, no dump seen",
+        "tests/collect/test_stop_threads.py::test_the_stack_and_what_unwinds_it",
+    ),
+    StructureSupport(
         "Images: PE headers and unwind data",
         "x86, x64, ARM64",
         (

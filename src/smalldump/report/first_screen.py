@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from smalldump.knowledge.drivers import made_by
 from smalldump.knowledge.windows import release_build
+from smalldump.model.absent import Absent
 from smalldump.model.symbols import SymbolOrigin
 from smalldump.report.columns import columns
 from smalldump.report.document import Document
@@ -59,6 +60,8 @@ def headline(report: Document) -> str:
 
 def _what(report: Document, width: int) -> list[str]:
     stop: JsonObject = report["bug_check"]
+    if _paused(report):
+        return labelled("What", "no bug check: the machine was paused from outside", width)
     if "absent" in stop:
         return labelled("What", text(stop), width)
     stored = "" if stop["stored_code"] == stop["code"] else f" (stored as {_upper(stop['stored_code'])})"
@@ -78,6 +81,11 @@ def _known(report: Document, width: int) -> list[str]:
         link = f" {text(remark['link'])}" if remark.get("link") else ""
         lines += labelled("" if lines else "Known", f"- {text(remark['source'])}: {text(remark['text'])}{link}", width)
     return lines
+
+
+def _paused(report: Document) -> bool:
+    stop: JsonObject = report["bug_check"]
+    return stop.get("absent") == Absent.NOT_APPLICABLE.value
 
 
 def _upper(code: str) -> str:
@@ -169,7 +177,7 @@ def _place(report: Document) -> str:
         return innermost
     if named:
         return named
-    if len(frames) > 1 and frames[0].get("module") == _kernel(report):
+    if len(frames) > 1 and frames[0].get("module") == _kernel(report) and not _paused(report):
         return f"called the bug check from {frame_place(report, frames[1])}"
     return innermost
 
