@@ -24,7 +24,7 @@ types: $(VENV)/dev
 	$(BIN)/mypy
 
 unit: $(VENV)/dev
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadgroup
 
 examples: $(VENV)/dev
 	$(BIN)/python -m tools.make_examples

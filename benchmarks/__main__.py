@@ -7,7 +7,18 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import big, engine_stacks, listing, scanning, speed, stack_truth, symbols, unwinding, writing
+from benchmarks import (
+    big,
+    big_machines,
+    engine_stacks,
+    listing,
+    scanning,
+    speed,
+    stack_truth,
+    symbols,
+    unwinding,
+    writing,
+)
 
 __all__ = ["BENCHMARKS", "chosen", "main"]
 
@@ -18,6 +29,7 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "engine_stacks": lambda _: engine_stacks.main(),
     "symbols": lambda _: symbols.main(),
     "big": big.main,
+    "big_machines": big_machines.main,
     "writing": writing.main,
     "listing": listing.main,
     "scanning": lambda _: scanning.main(),

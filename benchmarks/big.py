@@ -27,9 +27,19 @@ from smalldump.layout.lime import LimeRange
 from smalldump.memory import PAGE, PhysicalSpace
 from smalldump.sources.physical import open_physical
 
-__all__ = ["main", "measured"]
+__all__ = [
+    "GB",
+    "bitmap_head",
+    "complete_head",
+    "elf_head",
+    "lime_head",
+    "main",
+    "measured",
+    "peak",
+    "taken",
+]
 
-_GB = 1 << 30
+GB = 1 << 30
 _SIZES = (1, 8, 64)
 _READS = 2000
 _OPENED = 5
@@ -51,7 +61,7 @@ def _compare(folder: Path, name: str, make: Callable[[int], tuple[bytes, int]]) 
     base: dict[str, float] = {}
     for size in _SIZES:
         path = folder / f"{name}.{size}"
-        _write(path, *make(size * _GB))
+        _write(path, *make(size * GB))
         found = _in_process("ours", path)
         base = base or found
         _print(f"{name}, {size} GB", found, base)
@@ -76,18 +86,19 @@ def _in_process(who: str, path: Path) -> dict[str, float]:
 
 def measured(who: str, path: str) -> dict[str, float]:
     """Seconds to open a file, seconds for one read of 8 bytes, pages read, and the peak of memory in KiB."""
-    pages = int(path.rpartition(".")[2]) * _GB // PAGE
+    pages = int(path.rpartition(".")[2]) * GB // PAGE
     chance = random.Random(1)
     chosen = [chance.randrange(0x100, pages) for _ in range(_READS)]
     opener = _ours if who == "ours" else _theirs
-    opened = min(_taken(lambda: opener(path)) for _ in range(_OPENED))
+    opened = min(taken(lambda: opener(path)) for _ in range(_OPENED))
     read, started = opener(path), time.perf_counter()
     found = sum(read(page * PAGE) for page in chosen)
-    taken = time.perf_counter() - started
-    return {"open": opened, "read": taken / _READS, "pages": found, "peak": _peak()}
+    reading = time.perf_counter() - started
+    return {"open": opened, "read": reading / _READS, "pages": found, "peak": peak()}
 
 
-def _taken(run: Callable[[], object]) -> float:
+def taken(run: Callable[[], object]) -> float:
+    """Seconds that something takes."""
     started = time.perf_counter()
     run()
     return time.perf_counter() - started
@@ -103,7 +114,8 @@ def _theirs(path: str) -> Callable[[int], bool]:
     return lambda address: dump.read_physical_page(address) is not None
 
 
-def _peak() -> float:
+def peak() -> float:
+    """The peak of this process's memory in KiB, its part of mapped files included."""
     # Not by getrusage: on Linux a process inherits the peak of the one that started it.
     status = Path("/proc/self/status")
     lines = status.read_text("ascii").splitlines() if status.exists() else []
@@ -119,10 +131,11 @@ def _write(path: Path, head: bytes, size: int) -> None:
             file.write(b"here")
 
 
-def _complete(size: int) -> tuple[bytes, int]:
+def complete_head(size: int) -> bytes:
+    """What lies before the pages of a complete dump of `size` bytes of memory."""
     runs = PhysicalMemoryDescriptor64.build(number_of_runs=1, number_of_pages=size // PAGE)
     runs += MemoryRun64.build(base_page=0, page_count=size // PAGE)
-    return bytes(_header(1, bytes(runs))), size
+    return bytes(_header(1, bytes(runs)))
 
 
 def _header(kind: int, runs: bytes = b"") -> bytearray:
@@ -138,31 +151,40 @@ def _header(kind: int, runs: bytes = b"") -> bytearray:
     )
 
 
-def _bitmap(size: int) -> tuple[bytes, int]:
+def bitmap_head(size: int, byte: bytes = b"\x55") -> bytes:
+    """The same of a bitmap dump, whose bitmap repeats one byte."""
     pages = size // PAGE
     first = DumpHeader64.SIZE + BitmapDump.SIZE + pages // 8
     head = BitmapDump.build(
-        signature=b"FDMP", valid_dump=b"DUMP", first_page=first, total_present_pages=pages // 2, pages=pages
+        signature=b"FDMP",
+        valid_dump=b"DUMP",
+        first_page=first,
+        total_present_pages=pages * byte[0].bit_count() // 8,
+        pages=pages,
     )
-    return bytes(_header(5) + head) + b"\x55" * (pages // 8), size // 2
+    return bytes(_header(5) + head) + byte * (pages // 8)
 
 
-def _elf(size: int) -> tuple[bytes, int]:
+def elf_head(size: int, notes: bytes = b"") -> bytes:
+    """The same of an ELF core with the notes of its processors."""
     header = ElfHeader64.build(
-        magic=b"\x7fELF", file_class=2, encoding=1, type=4, machine=62, phoff=64, phentsize=56, phnum=1
+        magic=b"\x7fELF", file_class=2, encoding=1, type=4, machine=62, phoff=64, phentsize=56, phnum=2
     )
-    return bytes(header + ProgramHeader64.build(type=1, offset=120, filesz=size, memsz=size)), size
+    of_notes = ProgramHeader64.build(type=4, offset=176, filesz=len(notes), memsz=len(notes))
+    memory = ProgramHeader64.build(type=1, offset=176 + len(notes), filesz=size, memsz=size)
+    return bytes(header + of_notes + memory) + notes
 
 
-def _lime(size: int) -> tuple[bytes, int]:
-    return bytes(LimeRange.build(magic=b"EMiL", version=1, s_addr=0, e_addr=size - 1)), size
+def lime_head(size: int) -> bytes:
+    """The same of a LiME image."""
+    return bytes(LimeRange.build(magic=b"EMiL", version=1, s_addr=0, e_addr=size - 1))
 
 
 _KINDS: dict[str, Callable[[int], tuple[bytes, int]]] = {
-    "complete": _complete,
-    "bitmap": _bitmap,
-    "ELF core": _elf,
-    "LiME": _lime,
+    "complete": lambda size: (complete_head(size), size),
+    "bitmap": lambda size: (bitmap_head(size), size // 2),
+    "ELF core": lambda size: (elf_head(size), size),
+    "LiME": lambda size: (lime_head(size), size),
     "raw": lambda size: (b"", size),
 }
 
@@ -174,8 +196,8 @@ def _scan(folder: Path) -> None:
         for _ in range(_SCANNED // _STEP):
             file.write(b"\x11" * _STEP)
     with open_physical(path) as found:
-        taken = min(_taken(lambda: _read_all(found.space)) for _ in range(3))
-    print(f"\na raw image without holes, read in steps of 1 MiB: {_SCANNED / taken / 1e9:.1f} GB/s")
+        seconds = min(taken(lambda: _read_all(found.space)) for _ in range(3))
+    print(f"\na raw image without holes, read in steps of 1 MiB: {_SCANNED / seconds / 1e9:.1f} GB/s")
 
 
 def _read_all(space: PhysicalSpace) -> None:

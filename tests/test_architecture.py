@@ -55,6 +55,7 @@ LATE = {
     "__init__": "the public face: types are imported when somebody asks for them",
     "api": "the public face: a function imports what it needs",
     "checking/verdict": "small dumps do without the checks of those that hold pages",
+    "report/report": "a page is made for those who ask for one",
     "sources/detect": "the registry of sources",
     "unwind/registry": "the registry of architectures",
 }

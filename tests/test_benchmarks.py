@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from benchmarks import big, listing, writing
+from benchmarks import big, big_machines, listing, writing
 from benchmarks.__main__ import BENCHMARKS, chosen
 
 ROOT = Path(__file__).parents[1]
@@ -59,3 +59,20 @@ def test_big_files(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
     reads = {line.rpartition(" GB")[0]: int(line.split()[-2].replace(",", "")) for line in lines[1:11]}
     assert reads["complete, 1"] == reads["raw, 2"] == reads["ELF core, 1"] == reads["LiME, 2"] == 2000
     assert 900 < reads["bitmap, 2"] < 1100
+
+
+def test_big_machines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As many pages are read of a machine in 2 GB as of one in 1 GB, and less than 150 MB of memory are in use."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(big_machines, "_SIZES", (1, 2))
+    monkeypatch.setattr(big_machines, "_SCANNED", 16 << 20)
+    monkeypatch.setattr(big_machines, "_KINDS", {kind: big_machines._KINDS[kind] for kind in ("complete", "raw")})
+    monkeypatch.setattr(big_machines, "_COMPARED", ("complete",))
+    big_machines.main(tmp_path)
+    out = capsys.readouterr().out
+    found = re.findall(r"^(\w+), [12] GB(?: +[\d.]+){5} +(\d+) +([\d.]+) +[\d.]+$", out, re.MULTILINE)
+    assert [kind for kind, *_ in found] == ["complete", "complete", "raw", "raw"]
+    assert all(float(peak) < 150 for *_, peak in found)
+    read = {kind: {pages for name, pages, _ in found if name == kind} for kind in ("complete", "raw")}
+    assert [len(pages) for pages in read.values()] == [1, 1]
+    assert re.search(r"searched for page tables: [\d.]+ GB/s", out)

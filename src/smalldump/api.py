@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import nullcontext
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import tzinfo
 
+    from smalldump.analysis.plugins import AnalysisPlugin
+    from smalldump.analysis.remarks import Failure
     from smalldump.checking import CheckResult
     from smalldump.intake import ByteSource
     from smalldump.model import Snapshot
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from smalldump.writer.scrub import ScrubLevel
     from smalldump.writing import Written
 
-__all__ = ["analyze", "analyze_source", "check", "lookup_for", "open_dump", "symbol_files", "write"]
+__all__ = ["analyze", "analyze_source", "check", "lookup_for", "open_dump", "plugins_for", "symbol_files", "write"]
 
 
 def open_dump(path: str | os.PathLike[str]) -> Snapshot:
@@ -52,6 +55,8 @@ def analyze(
     detailed: bool = False,
     symbols: str = "",
     images: Iterable[str | os.PathLike[str]] = (),
+    known_issues: Iterable[str | os.PathLike[str]] = (),
+    plugins: Iterable[AnalysisPlugin] | None = None,
 ) -> Report:
     """Analyse a memory dump.
 
@@ -63,15 +68,43 @@ def analyze(
         detailed: Whether the report lists every data block, processor and thread.
         symbols: A symbol path, in the form of Windows' debuggers. Nothing is fetched unless it names a server.
         images: Folders with images.
+        known_issues: Lists of known issues, as TOML files.
+        plugins: Rules of others that take part; by default those that are installed (`smalldump.analysis_plugins`).
 
     Raises:
         SourceUnreadable: The file cannot be read.
+        KnownIssuesError: A list of known issues is malformed.
         ValueError: The symbol path is malformed.
     """
     from smalldump.intake import open_single
 
+    rules = plugins_for(known_issues, plugins)
     with open_single(path) as source, symbol_files(symbols, images) as files:
-        return analyze_source(source, private=private, detailed=detailed, files=files)
+        return analyze_source(source, private=private, detailed=detailed, files=files, plugins=rules)
+
+
+def plugins_for(
+    known_issues: Iterable[str | os.PathLike[str]], plugins: Iterable[AnalysisPlugin] | None = None
+) -> tuple[AnalysisPlugin | Failure, ...]:
+    """The plug-ins at work: `plugins`, or else the installed ones, and one for each list of known issues.
+
+    Raises:
+        KnownIssuesError: A list of known issues is malformed.
+    """
+    lists = list(known_issues)
+    rules = _installed() if plugins is None else tuple(plugins)
+    if not lists:
+        return rules
+    from smalldump.analysis.known_issues import KnownIssues
+
+    return (*rules, *map(KnownIssues.read, lists))
+
+
+@cache
+def _installed() -> tuple[AnalysisPlugin | Failure, ...]:
+    from smalldump.analysis.plugins import installed_plugins
+
+    return tuple(installed_plugins())
 
 
 def symbol_files(
@@ -91,7 +124,12 @@ def symbol_files(
 
 
 def analyze_source(
-    source: ByteSource, *, private: bool = False, detailed: bool = False, files: SymbolSources | None = None
+    source: ByteSource,
+    *,
+    private: bool = False,
+    detailed: bool = False,
+    files: SymbolSources | None = None,
+    plugins: Iterable[AnalysisPlugin | Failure] = (),
 ) -> Report:
     """Analyse the bytes of an open source; see `analyze`. Never raises for what the bytes are."""
     from smalldump.analysis import analyse
@@ -103,7 +141,7 @@ def analyze_source(
     if dump is None:
         return failure_report(checked, source.data)
     code = lookup_for(dump, files)
-    analysis = analyse(dump, code)
+    analysis = analyse(dump, code, plugins)
     return build_report(dump, analysis, checked, source.data, private=private, detailed=detailed, lookup=code)
 
 

@@ -8,14 +8,14 @@ from itertools import chain, pairwise
 from typing import NamedTuple
 
 from smalldump.collect import Failure, collect
+from smalldump.collect.unwind_data import NotedImages
 from smalldump.model import Snapshot
 from smalldump.model.machine import ARM64, X64
-from smalldump.model.requests import DumpContributor, RangeRequest
-from smalldump.unwind import Frame, walk
+from smalldump.model.requests import DumpContributor, RangeRequest, Rank
+from smalldump.unwind import Frame, FrameTrust, walk
 from smalldump.unwind.arm64_candidates import without_authentication
 from smalldump.unwind.callsite import arm64_call, call_site, x86_call
 from smalldump.unwind.epilogue import REACH, frame_size
-from smalldump.unwind.loaded import LoadedImages
 from smalldump.writer import Contents, Dropped, Plan, Profile, contents_of, default_profile, emit, fit, place
 from smalldump.writer.scrub import Scrubbed, ScrubLevel, StackEvidence, scrub
 
@@ -78,9 +78,13 @@ def compose(
 
 
 def _stack_evidence(machine: Snapshot) -> StackEvidence:
-    stacks = walk(machine, LoadedImages(machine.memory))
+    images = NotedImages(machine.memory, identity=False)  # the place of a PDB names whoever built the driver
+    stacks = walk(machine, images)
+    frames = (*stacks.crash.frames, *stacks.dispatch.frames)
     slots = dict(chain(_slots(machine, stacks.crash.frames), _slots(machine, stacks.dispatch.frames)))
-    return StackEvidence(slots, partial(_returns, machine))
+    exact = {frame.module.base for frame in frames if frame.module is not None and frame.trust > FrameTrust.SCAN}
+    read = tuple((request.address, request.end) for request in images.requests(exact, Rank.UNWIND))
+    return StackEvidence(slots, partial(_returns, machine), read)
 
 
 # Where each return address lies. On x86 and x64 that is right below the stack pointer after the return; ARM64 keeps it

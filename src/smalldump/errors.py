@@ -10,6 +10,7 @@
       SourceUnreadable       a file, folder or archive cannot be read     (.path)
       BudgetTooSmall         what must be in a dump needs more bytes       (.needed .budget)
       StoreError             minidump directory or reserve trouble        (.path)
+      KnownIssuesError       a list of known issues is malformed          (.path)
 
 A test holds this drawing against the classes.
 """
@@ -21,6 +22,7 @@ from smalldump.addresses import format_address
 __all__ = [
     "BudgetTooSmall",
     "FormatError",
+    "KnownIssuesError",
     "MemoryUnavailable",
     "NotADump",
     "SmallDumpError",
@@ -136,6 +138,17 @@ class SourceUnreadable(SmallDumpError):
 
 class StoreError(SmallDumpError):
     """A dump cannot be saved, kept or removed; `.path` says where, `.why` says why in words."""
+
+    def __init__(self, path: str, why: str) -> None:
+        self.path, self.why = path, why
+        super().__init__(f"{path}: {why}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (type(self), (self.path, self.why))
+
+
+class KnownIssuesError(SmallDumpError):
+    """A list of known issues cannot be read or is malformed; `.path` says which, `.why` says where and why."""
 
     def __init__(self, path: str, why: str) -> None:
         self.path, self.why = path, why

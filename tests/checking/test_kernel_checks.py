@@ -75,6 +75,11 @@ def _cut_processes(machine: BigMachine) -> None:
     machine.pointers(machine.at["PsActiveProcessHead"], 0xFFFFDEAD12345678, 0xFFFFDEAD12345678)
 
 
+def _looping_threads(machine: BigMachine) -> None:
+    machine.thread_list([], 0x30, 0x2F8)
+    machine.pointers(machine.facts.thread.address + 0x2F8, machine.facts.thread.address + 0x2F8)
+
+
 def _no_processors(machine: BigMachine) -> None:
     machine.pointers(machine.at["KiProcessorBlock"], *[0] * machine.facts.processors)
 
@@ -85,6 +90,7 @@ def _no_processors(machine: BigMachine) -> None:
         (_broken_block, "debugger-block-missing", "encoded, or damaged"),
         (_looping_modules, "module-list-broken", "it loops without coming back to its head; 69 were read"),
         (_cut_processes, "process-list-broken", "an entry is not in the dump; 0 were read"),
+        (_looping_threads, "thread-list-broken", "it loops without coming back to its head; 1 were read"),
         (_no_processors, "processors-missing", "nothing tells what was running"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from smalldump.compose import Composed, compose
 from smalldump.memory import Overlay, Segment
 from smalldump.model import ModuleList, Snapshot, StackWindow
 from smalldump.model.requests import RangeRequest, Rank
+from smalldump.sources.builder import driver
 from smalldump.sources.small import SmallDump
 from smalldump.unwind import Frame, FrameTrust, walk
 from smalldump.writer import Dropped, emit, place
+from smalldump.writer.scrub import ScrubLevel
 from tests.collect.machines import DRIVER, TEXT_GUID, calling_machine, driver_image, stopped
 from tests.truth.images.build import VARIANTS
 
@@ -57,6 +60,18 @@ def test_a_dump_of_the_dump_is_unwound_too() -> None:
         again = small_dump(once)
         assert frames(again) == frames(once)
         assert {f.trust for f in frames(again)[: len(found.frames) - 1]} == {FrameTrust.UNWIND_INFO}
+
+
+@pytest.mark.parametrize("level", ScrubLevel)
+def test_a_scrubbed_dump_is_unwound_too(level: ScrubLevel) -> None:
+    """It keeps what the walk reads of function tables, but not the place of the PDB."""
+    machine = calling_machine(3000, [100, 2999, 1500, 0])
+    data = compose(machine, scrub_level=level).data()
+    dump = SmallDump(memoryview(data))
+    assert [frame.pc for frame in frames(dump)][:3] == [DRIVER + 0x1009 + 16 * n for n in (2999, 1500, 0)]
+    assert {frame.trust for frame in frames(dump)[:3]} == {FrameTrust.UNWIND_INFO}
+    assert b"wobble.pdb" in compose(machine).data()
+    assert b"wobble.pdb" not in data
 
 
 def test_without_the_images_nothing_is_exact() -> None:
@@ -121,6 +136,24 @@ def test_a_budget_may_take_it_back() -> None:
     composed = next(found for size in range(0x10000, 0x1000, -0x80) if lost(found := compose(machine, size=size)))
     assert [what for what in map(kind, composed.dropped) if what in ("code", "unwind")] == ["code", "unwind"]
     assert isinstance(frames(SmallDump(memoryview(composed.data()))), tuple)
+
+
+def test_very_many_drivers_push_it_out_of_64_kb_in_the_documented_order() -> None:
+    machine = calling_machine(30_000, [100, 29_999, 15_000, 0])
+    assert not lost(compose(machine, size=0x10000))
+    others = [driver(f"other{n:04}.sys", 0xFFFFF80100000000 + n * 0x10000, 0x8000) for n in range(300)]
+    machine.modules = ModuleList([*machine.modules, *others])
+    composed = compose(machine, size=0x10000)
+    given_up = [re.sub(r"^\d+ | \(|\)|s\b|\d", " ", each.what).split() for each in composed.dropped]
+    assert [" ".join(words) for words in given_up[1:]] == [
+        "optional block",
+        "block register page",
+        "folder of driver path",
+        "block code",
+        "block unwind",
+        "KiProcessorBlock group",
+        "driver",
+    ]
 
 
 def kind(dropped: Dropped) -> str:

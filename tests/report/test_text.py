@@ -11,6 +11,8 @@ from smalldump.report import Report
 from smalldump.report.text import SECTIONS, render, render_section
 from tests.goldens import EXAMPLES
 from tests.synth import Driver, Dump, x64_dump
+from tests.synth.big_machine import BigMachine
+from tests.synth.stories import demo
 
 SCREEN = 40  # lines of a terminal that a first screen may take
 
@@ -198,3 +200,16 @@ def test_long_names_of_drivers_are_cut_to_the_screen() -> None:
     lines = drivers_of(Report({"bug_check": {"absent": "corrupt"}, "modules": modules}))
     assert max(map(len, lines)) <= 100
     assert "2021-01-14" in lines[1]
+
+
+def test_processes_of_a_big_dump() -> None:
+    """In short with `-v`, one by one in their own section."""
+    machine = BigMachine(demo.builder())
+    source = ByteSource("MEMORY.DMP", None, machine.complete())
+    report = analyze_source(source, detailed=True)
+    name, pid = machine.facts.process.name, machine.facts.process.pid
+    assert [each["name"] for each in report["processes"]] == ["System", name]
+    assert f"2 by name and pid: System (4), {name} ({pid})" in render(report, verbose=True)
+    rows = render_section(report, "processes").splitlines()[2:]
+    assert [row.split()[0] for row in rows] == ["4", str(pid)]
+    assert "Processes" not in render(report_on(x64_dump(), detailed=True), verbose=True)

@@ -18,6 +18,7 @@ from smalldump.sources.small import SmallDump
 from tests.sources.reading import known
 from tests.synth.big_machine import BigMachine
 from tests.synth.builder import DumpBuilder
+from tests.synth.parts import Thread
 from tests.synth.stories import arm64, demo, kernel_written, xp
 
 STORIES: dict[str, Callable[[], DumpBuilder]] = {
@@ -106,6 +107,54 @@ def test_processes(pair: Pair) -> None:
     processes = known(pair.big.processes)
     assert [process.address for process in processes] == pair.machine.processes
     assert processes[0].name == "System"
+
+
+LISTS = {"x64": (0x30, 0x2F8), "x86": (0x50, 0x1B0)}  # KPROCESS.ThreadListHead, KTHREAD.ThreadListEntry
+SWITCH_FRAMES = {"x64": (0x38, 0x40), "x86": (0x08, 0x0C)}  # return address, what the stack pointer is after it
+
+
+def with_a_waiting_thread(story: str) -> tuple[BigMachine, Thread]:
+    machine = BigMachine(STORIES[story]())
+    place, (pc, _) = machine.allocate(0x2000), SWITCH_FRAMES[story]
+    base = (place + 0x2000) & -0x1000
+    thread = Thread(
+        machine.allocate(0x1000), 0x77C, state=5, stack_base=base, stack_limit=base - 0x1000, kernel_stack=base - 0x200
+    )
+    machine.thread_list([thread], *LISTS[story])
+    machine.pointers(thread.kernel_stack + pc, machine.facts.kernel.base + 0x1234)
+    return machine, thread
+
+
+@pytest.mark.parametrize("story", LISTS)
+def test_the_threads_of_the_process(story: str) -> None:
+    machine, waiting = with_a_waiting_thread(story)
+    dump = opened(machine.complete())
+    found = {state.thread.address: state for state in dump.threads}
+    assert set(found) == {waiting.address, *(known(state.thread) for state in known(dump.processors))}
+    state = found[waiting.address]
+    assert (state.thread.tid, state.thread.state, state.processor) == (0x77C, 5, None)
+    registers, stack = known(state.registers), known(state.stack)
+    assert registers.pc == machine.facts.kernel.base + 0x1234
+    assert stack.start == registers.sp == waiting.kernel_stack + SWITCH_FRAMES[story][1]
+    assert stack.end == waiting.stack_base
+    assert known(dump.thread_walk).end is ListEnd.WHOLE
+
+
+@pytest.mark.parametrize("leads_to", [0x1234, 0xFFFFDEAD00000010])
+def test_a_list_of_threads_that_leads_nowhere(leads_to: int) -> None:
+    machine, waiting = with_a_waiting_thread("x64")
+    machine.pointers(waiting.address + 0x2F8, leads_to)
+    dump = opened(machine.complete())
+    assert waiting.address in {state.thread.address for state in dump.threads} or leads_to != 0x1234
+    assert known(dump.thread_walk).end in {ListEnd.NONSENSE, ListEnd.CUT}
+
+
+def test_a_list_of_threads_that_loops_ends() -> None:
+    machine, waiting = with_a_waiting_thread("x64")
+    machine.pointers(waiting.address + 0x2F8, waiting.address + 0x2F8)
+    dump = opened(machine.complete())
+    assert known(dump.thread_walk).end is ListEnd.LOOP
+    assert waiting.address in {state.thread.address for state in dump.threads}
 
 
 # --- where the pages lie

@@ -5,73 +5,35 @@ from __future__ import annotations
 import lzma
 import struct
 from collections.abc import Callable
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
 
+from smalldump.api import analyze
+from smalldump.compose import compose
 from smalldump.errors import NotADump, SourceUnreadable, UnsupportedFormat
 from smalldump.model import Absent, Snapshot
 from smalldump.sources.big import BigDump
-from smalldump.sources.crashed_processor import Sign
+from smalldump.sources.crashed_processor import Sign, running_processor
 from smalldump.sources.detect import open_snapshot
 from smalldump.sources.ram import RamSnapshot
 from smalldump.sources.small import SmallDump
 from tests.physical_files import elf_core, lime_image, qemu_note
 from tests.synth.big_machine import BigMachine
 from tests.synth.builder import DumpBuilder
+from tests.synth.findable import findable
 from tests.synth.stories import demo, xp
 
 PAGE = 0x1000
-SHARED = {64: 0xFFFFF78000000000, 32: 0xFFDF0000}
-SELF = {64: 0x180 - 0x18, 32: 0x120 - 0x1C}
-TIME, UPTIME = 133_563_846_122_857_196, 238_299_448_395
 STORIES: dict[str, Callable[[], DumpBuilder]] = {"x64": demo.builder, "x86": xp.builder}
 FACTS = ["machine", "build_lab", "bug_check", "process", "thread", "modules"]
 
 
 @cache
 def bare(story: str) -> BigMachine:
-    """The machine of a story with what a kernel is found by: KUSER_SHARED_DATA, KPCRs, tables that name themselves."""
-    story_facts = STORIES[story]()
-    machine = BigMachine(replace(story_facts, process=replace(story_facts.process, directory_table_base=0x200000)))
-    facts, bits = machine.facts, machine.bits
-    machine.write(machine.at["NtBuildLab"], _lab(facts))
-    machine.pointers(machine.at["KiBugcheckData"], *(value % (1 << bits) for value in facts.bug_check))
-    page = bytearray(PAGE)
-    for offset, value in ((0x08, UPTIME), (0x14, TIME)):
-        struct.pack_into("<III", page, offset, value & 0xFFFFFFFF, value >> 32, value >> 32)
-    page[0x30:0x44] = "C:\\Windows".encode("utf-16-le")
-    struct.pack_into("<III", page, 0x260, facts.windows.build if bits == 64 else 0, facts.product_type or 1, 1)
-    struct.pack_into("<II", page, 0x26C, *((10, 0) if bits == 64 else (5, 1)))
-    struct.pack_into("<I", page, 0x2D0, facts.suite_mask or 0x100)
-    machine.write(SHARED[bits], bytes(page))
-    array = machine.at["KiProcessorBlock"]
-    for number in range(facts.processors):
-        prcb = int.from_bytes(machine.memory_at(array + number * machine.word, machine.word), "little")
-        machine.pointers(prcb - SELF[bits], prcb - (0x180 if bits == 64 else 0x120))
-    machine.pointers(array + facts.processors * machine.word, 0)
-    _name_itself(machine)
-    return machine
-
-
-def _lab(facts: DumpBuilder) -> bytes:
-    return (facts.windows.build_lab or f"{facts.windows.build}.xpsp_sp3_qfe").encode() + b"\0"
-
-
-def _name_itself(machine: BigMachine) -> None:
-    tables = machine.tables
-    if machine.mode == "X64":
-        tables.put(tables.root + 8 * 0x1ED, tables.root | 0x63)
-    elif machine.mode == "X86":
-        tables.put(tables.root + 4 * 0x300, tables.root | 0x63)
-    else:
-        for quarter in range(4):
-            tables.entry_address(quarter << 30, 2)
-        directories = [tables.get(tables.root + 8 * quarter) & -PAGE for quarter in range(4)]
-        for quarter, directory in enumerate(directories):
-            tables.put(directories[3] + 8 * quarter, directory | 0x63)
+    """The machine of a story with what a kernel is found by."""
+    return findable(STORIES[story]())
 
 
 def pages(machine: BigMachine) -> dict[int, bytes]:
@@ -162,18 +124,80 @@ def stopped_by_nobody() -> BigMachine:
     return machine
 
 
+def paused(machine: BigMachine, **registers: int) -> bytes:
+    """An ELF core in whose notes the story's processor runs in the kernel and all others are idle."""
+    facts = machine.facts
+    told = {"rip": facts.kernel.base + 0x1234, "rsp": facts.stack.low, "cr3": machine.tables.root} | registers
+    idle = told | {"rip": facts.kernel.base + 0x1000, "rsp": facts.stack.low - 0x100000}
+    states = (told if number == facts.processor.number else idle for number in range(facts.processors))
+    return elf_core(pages(machine), b"".join(map(qemu_note, states)), 64, 62)
+
+
 def test_a_machine_that_a_monitor_stopped() -> None:
     machine = stopped_by_nobody()
-    snapshot = RamSnapshot(
-        memoryview(core(machine, rip=machine.facts.kernel.base + 0x1234, rsp=machine.facts.stack.low))
-    )
+    snapshot = RamSnapshot(memoryview(paused(machine)))
     assert snapshot.bug_check is Absent.NOT_APPLICABLE
     registers = snapshot.contexts.header
     assert not isinstance(registers, Absent)
     assert (registers.pc, registers.source) == (machine.facts.kernel.base + 0x1234, "QEMU's note")
     assert not isinstance(snapshot.processors, Absent)
     assert snapshot.crashed is not None
-    assert snapshot.crashed.sign in {Sign.GUESS, Sign.ONLY}
+    assert snapshot.crashed.sign is Sign.RUNNING
+    assert snapshot.crashed.state.thread == machine.facts.thread.address
+    assert snapshot.contexts.prcb is Absent.NOT_APPLICABLE
+
+
+def test_a_paused_machine_in_a_small_dump() -> None:
+    """It carries the registers of the monitor's note, the thread and the stack of the processor that was not idle."""
+    machine = stopped_by_nobody()
+    low = machine.facts.stack.low
+    told = {"rip": machine.facts.kernel.base + 0x1234, "rsp": low, "r12": 0x1122334455667788, "efl": 0x246}
+    written = compose(RamSnapshot(memoryview(paused(machine, **told)))).data()
+    small = SmallDump(memoryview(written))
+    header = small.contexts.header
+    assert not isinstance(header, Absent)
+    assert {name: header.values[name] for name in told} == told
+    assert struct.unpack_from("<I", written, 0x348 + 0x30) == (0x100007,), "control, integer and segments"
+    assert not isinstance(small.thread, Absent)
+    assert small.thread.address == machine.facts.thread.address
+    assert not isinstance(small.stack, Absent)
+    assert small.stack.start == low
+    assert bytes(small.stack.data) == bytes(machine.facts.stack.data)[: len(small.stack.data)]
+
+
+def test_that_it_was_paused_is_said(tmp_path: Path) -> None:
+    machine, path = stopped_by_nobody(), tmp_path / "paused.elf"
+    path.write_bytes(paused(machine))
+    report = analyze(path)
+    findings = {finding["code"]: finding["message"] for finding in report["findings"]}
+    assert (
+        f"those of processor {machine.facts.processor.number}: it is the first one that was not idle"
+        in findings["machine-paused"]
+    )
+    assert "no bug check: the machine was paused from outside" in str(report)
+    assert "called the bug check" not in str(report)
+
+
+def test_what_was_frozen_before_is_not_what_a_paused_machine_does() -> None:
+    machine = bare.__wrapped__("x64")
+    machine.write(machine.at["KiBugcheckData"], bytes(40))
+    snapshot = RamSnapshot(memoryview(paused(machine)))
+    states = snapshot.processors
+    assert not isinstance(states, Absent)
+    assert {state.registers.source for state in states if not isinstance(state.registers, Absent)} == {"QEMU's note"}
+    registers = states[machine.facts.processor.number].registers
+    assert not isinstance(registers, Absent)
+    assert registers.pc == machine.facts.kernel.base + 0x1234
+
+
+def test_of_a_paused_machine_that_was_idle_the_first_processor_is_taken() -> None:
+    machine = stopped_by_nobody()
+    processors = RamSnapshot(memoryview(core(machine))).processors
+    assert not isinstance(processors, Absent)
+    found = running_processor([state._replace(idle=True) for state in processors])
+    assert found is not None
+    assert (found.sign, found.state.number) == (Sign.IDLE, 0)
+    assert running_processor([]) is None
 
 
 # --- no Windows

@@ -35,11 +35,12 @@ class BigMachine:
         processes: Addresses of the EPROCESSes, in the order of their list.
     """
 
-    def __init__(self, facts: DumpBuilder, mode: str = "") -> None:
+    def __init__(self, facts: DumpBuilder, mode: str = "", spread: int = PAGE) -> None:
+        """Build the machine; from one page of its memory to the next there are `spread` bytes."""
         self.facts, self.bits, self.word = facts, facts.bits, facts.windows.word
         self.mode = mode or {0x8664: "X64", 0xAA64: "ARM64"}.get(facts.windows.machine, "PAE" if facts.pae else "X86")
         self.tables = PageTables(self.mode, facts.process.directory_table_base & ~0xFFF)
-        self._next_page, self._pool = _FIRST_DATA, _POOL[self.bits]
+        self._next_page, self._spread, self._pool = _FIRST_DATA, spread, _POOL[self.bits]
         self._pages: dict[int, bytearray] = {}
         self.at = facts.kernel_variables
         self.processes: list[int] = []
@@ -76,7 +77,7 @@ class BigMachine:
             self.tables.map(address, self._next_page)
             self.tables.fill(self._next_page, b"")
             self._pages[address] = self.tables.memory[self._next_page]
-            self._next_page += PAGE
+            self._next_page += self._spread
         return self._pages[address]
 
     # --- what the kernel keeps in it
@@ -183,12 +184,30 @@ class BigMachine:
         self.processes = [system.address, self.facts.process.address]
         self.link(self.at["PsActiveProcessHead"], [address + links for address in self.processes])
 
+    def thread_list(self, threads: list[Thread], head: int, links: int) -> None:
+        """Add threads to the crash's process and link them and the one that was running into its list.
+
+        Args:
+            head: Offset of KPROCESS.ThreadListHead.
+            links: Offset of KTHREAD.ThreadListEntry.
+        """
+        facts = self.facts
+        for thread in threads:
+            self.write(thread.address, kernel.ethread(facts.windows, thread, facts.process))
+        entries = [each.address + links for each in (facts.thread, *threads)]
+        self.link(facts.process.address + head, entries)
+
     def counter(self, name: str, value: int) -> None:
         """Set a variable of the memory manager, by the name that the debugger data block's field has."""
         assert name in POINTERS
         self.pointers(self.at[name], value)
 
     # --- the dump
+
+    @property
+    def virtual_pages(self) -> list[int]:
+        """Virtual addresses of all pages that were touched."""
+        return list(self._pages)
 
     @property
     def runs(self) -> list[tuple[int, int]]:

@@ -52,8 +52,7 @@ _GENERAL = {
 }
 _FIELDS = {  # of EPROCESS, ETHREAD and KPRCB, with the sizes of those that are no pointers
     "EPROCESS": "unique_process_id inherited_from image_file_name=15 create_time=8 directory_table_base",
-    "ETHREAD": "cid=2p start created=8 initial limit base kernel trap_frame apc_process process "
-    "state=1 wait=1 priority=1",
+    "ETHREAD": "cid=2p start created=8 initial limit base kernel trap apc_process process state=1 wait=1 priority=1",
     "KPRCB": "current next idle number=4 mhz=4 cpu_type=4 vendor=13 frozen dpc_stack isr_stack dpc_active=1",
 }
 _STRUCTURAL = {"triage header", "end marker", "MM block", "data block table", "secondary data header", "blob header"}
@@ -251,16 +250,25 @@ class _Walk:
         return record.exception_code >> 31 == 1 and self.exception(data[: kind.SIZE])
 
     def block(self, index: int) -> bool:
-        """Code of an image, the build string, the kernel's copy of the bug check, or a register set."""
+        """Code, headers or unwind data of an image, build string, the kernel's copy of the bug check, registers."""
         block = self.result.data_blocks[index]
         words = {} if isinstance(self.result.debugger_data, Absent) else self.result.debugger_data
         if self.source.modules.at(block.address) and self.source.modules.at(block.address + block.size - 1):
             module = self.source.modules.at(block.address)
             assert module is not None
-            return block.address >= module.base + 0x1000
+            return block.address >= module.base + 0x1000 or self.in_headers(module.base, block.address + block.size)
         if block.address in (words.get("nt_build_lab"), words.get("ki_bugcheck_data")):
             return True
         return self.in_register_set(block.address)
+
+    def in_headers(self, base: int, end: int) -> bool:
+        """Whether a PE image's headers, of a size that they state, go that far."""
+        start = self.source.memory.read_some(base, 0x400)
+        if start[:2] != b"MZ":
+            return False
+        (pe,) = struct.unpack_from("<I", start, 0x3C)
+        (size,) = struct.unpack_from("<I", self.source.memory.read_some(base + pe + 0x18 + 0x3C, 4))
+        return bool(end <= base + size <= base + 0x1000)
 
 
 def strangers(source: SmallDump, data: bytes, level: ScrubLevel) -> list[str]:

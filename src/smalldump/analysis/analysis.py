@@ -2,59 +2,42 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
 
-from smalldump.analysis.bucket import Bucket, bucket_of
-from smalldump.analysis.objects import StopObject, objects_of
-from smalldump.analysis.parameters import Parameter, decode_parameters
-from smalldump.analysis.signature import Signature, signature_of
+from smalldump.analysis.bucket import bucket_of
+from smalldump.analysis.objects import objects_of
+from smalldump.analysis.parameters import decode_parameters
+from smalldump.analysis.plugins import AnalysisPlugin, Plugins
+from smalldump.analysis.remarks import Failure
+from smalldump.analysis.result import Analysis
+from smalldump.analysis.signature import signature_of
 from smalldump.analysis.stop_text import stop_text
-from smalldump.analysis.verdict import Verdict, reach_verdict
-from smalldump.knowledge.catalog import BugCheckEntry, bug_check
+from smalldump.analysis.verdict import reach_verdict
+from smalldump.knowledge.catalog import bug_check
 from smalldump.model import Absent, Snapshot
-from smalldump.unwind import NO_CODE, CodeLookup, Stacks, walk
+from smalldump.unwind import NO_CODE, CodeLookup, walk
 
 __all__ = ["Analysis", "analyse"]
 
 
-class Analysis(NamedTuple):
-    """The analysis of one machine.
-
-    Attributes:
-        entry: What the knowledge base says of the bug check; None where it does not know the code.
-        subcode: Meaning of the sub-code that the parameters select, or None.
-        parameters: The four parameters, decoded.
-        objects: What the parameters point to, as far as the dump holds it.
-        stop_text: The lines of the STOP message.
-        stacks: The call stack, in its two parts.
-        verdict: Who is to blame, how sure that is, and why.
-        bucket: Microsoft's name for failures like this one, and `signature` ours; None where no bug check is told.
-    """
-
-    entry: BugCheckEntry | None
-    subcode: str | None
-    parameters: tuple[Parameter, ...]
-    objects: tuple[StopObject, ...]
-    stop_text: tuple[str, ...]
-    stacks: Stacks
-    verdict: Verdict
-    bucket: Bucket | None
-    signature: Signature | None
-
-
-def analyse(machine: Snapshot, lookup: CodeLookup = NO_CODE) -> Analysis:
+def analyse(
+    machine: Snapshot, lookup: CodeLookup = NO_CODE, plugins: Iterable[AnalysisPlugin | Failure] = ()
+) -> Analysis:
     """Analyse a stopped machine. Never raises for what the dump holds: what cannot be told is said to be so.
 
     Args:
         lookup: Images and symbols, if there are any.
+        plugins: Rules of others that take part.
     """
     stop = machine.bug_check
     entry = None if isinstance(stop, Absent) else bug_check(stop.stored_code)
     subcode = entry.match(stop.parameters) if entry and not isinstance(stop, Absent) else None
     parameters = decode_parameters(machine, entry, lookup)
     stacks = walk(machine, lookup)
-    verdict = reach_verdict(machine, entry, parameters, stacks, lookup)
-    return Analysis(
+    others = Plugins(machine, plugins)
+    verdict = reach_verdict(machine, entry, parameters, stacks, lookup, more=others.evidence(stacks))
+    verdict = verdict._replace(next_steps=(*verdict.next_steps, *others.next_steps(verdict)))
+    found = Analysis(
         entry,
         subcode.meaning if subcode else None,
         parameters,
@@ -65,3 +48,5 @@ def analyse(machine: Snapshot, lookup: CodeLookup = NO_CODE) -> Analysis:
         bucket_of(machine, entry, stacks, lookup),
         signature_of(machine, entry, stacks, verdict),
     )
+    remarks = others.remarks(found)
+    return found._replace(remarks=remarks, failures=tuple(others.failures))

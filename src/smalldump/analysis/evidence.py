@@ -28,6 +28,7 @@ class Kind(Enum):
     UNLOADED_CODE = ("code-of-unloaded-driver", 4)
     BROKEN_DRIVER = ("named-by-windows", 4)
     NAMED_PARAMETER = ("parameter-names-driver", 4)
+    PLUGIN = ("plug-in", 4)
     PARAMETER = ("parameter-points-into-driver", 3)
     FAULTING_INSTRUCTION = ("faulting-instruction", 3)
     BUG_CHECK_CALLER = ("called-the-bug-check", 3)
@@ -65,9 +66,12 @@ def gather(
     parameters: Sequence[Parameter],
     stacks: Stacks,
     lookup: CodeLookup = NO_CODE,
+    *,
+    more: Sequence[Evidence] = (),
 ) -> tuple[Evidence, ...]:
-    """All evidence in the dump, the heaviest first; places have the names that `lookup` knows."""
+    """All evidence in the dump and `more`, the heaviest first; places have the names that `lookup` knows."""
     found = [
+        *more,
         *_from_windows(machine),
         *_from_hint(Places(machine, lookup), hint, parameters),
         *_from_context(machine, stacks),

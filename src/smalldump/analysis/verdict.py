@@ -59,12 +59,18 @@ def reach_verdict(
     parameters: Sequence[Parameter],
     stacks: Stacks,
     lookup: CodeLookup = NO_CODE,
+    *,
+    more: Sequence[Evidence] = (),
 ) -> Verdict:
-    """Weigh the evidence of a dump."""
+    """Weigh the evidence of a dump.
+
+    Args:
+        more: Evidence of plug-ins.
+    """
     hint = _hint(machine)
     found = _without_driver(machine, entry)
     # Where no driver is to blame, what lies on the stack is no evidence.
-    evidence = gather(machine, hint, parameters, stacks, lookup) if found is None else ()
+    evidence = gather(machine, hint, parameters, stacks, lookup, more=more) if found is None else ()
     candidates = _ranked(evidence)
     found = found or _with_driver(machine, evidence, candidates) or _undecided(entry)
     limits = limits_of(machine, hint, parameters, stacks)

@@ -49,22 +49,29 @@ def debugger_block_missing(machine: KernelSnapshot) -> Iterator[Finding]:
 
 def module_list_broken(machine: KernelSnapshot) -> Iterator[Finding]:
     """The kernel's list of loaded drivers does not come back to its head: some may be missing."""
-    if machine.modules:
-        yield from _broken("module-list-broken", "loaded drivers", machine.module_walk)
+    if machine.modules and (how := _broken("loaded drivers", machine.module_walk)):
+        yield warning("module-list-broken", how)
 
 
 def process_list_broken(machine: KernelSnapshot) -> Iterator[Finding]:
     """The kernel's list of processes does not come back to its head: some may be missing."""
-    yield from _broken("process-list-broken", "processes", machine.process_walk)
+    if how := _broken("processes", machine.process_walk):
+        yield warning("process-list-broken", how)
 
 
-def _broken(code: str, what: str, walked: Walked | Absent) -> Iterator[Finding]:
+def thread_list_broken(machine: KernelSnapshot) -> Iterator[Finding]:
+    """The list of the threads of the crash's process does not come back to its head: some may be missing."""
+    walked = machine.thread_walk
+    if not isinstance(walked, Absent) and walked.entries and (how := _broken("threads of the process", walked)):
+        yield warning("thread-list-broken", how)
+
+
+def _broken(what: str, walked: Walked | Absent) -> str | None:
     if isinstance(walked, Absent) or walked.end is ListEnd.WHOLE:
-        return
+        return None
     count = len(walked.entries)
     back = f", {walked.backwards} of them by the way back from its head" if walked.backwards else ""
-    message = f"the list of {what} is broken at {walked.at:#x}: {walked.end.value}; {count} were read{back}"
-    yield warning(code, message)
+    return f"the list of {what} is broken at {walked.at:#x}: {walked.end.value}; {count} were read{back}"
 
 
 def modules_missing(machine: KernelSnapshot) -> Iterator[Finding]:
@@ -87,6 +94,14 @@ def crashed_processor_unsure(machine: KernelSnapshot) -> Iterator[Finding]:
         yield info("crashed-processor", message)
 
 
+def machine_paused(machine: KernelSnapshot) -> Iterator[Finding]:
+    """No bug check has happened: the machine was paused, and one of its processors stands for it."""
+    if isinstance(machine, RamSnapshot) and machine.paused and machine.crashed is not None:
+        number, sign = machine.crashed.state.number, machine.crashed.sign
+        message = f"no bug check has happened; registers, thread and stack are those of processor {number}: "
+        yield info("machine-paused", message + sign.value)
+
+
 def kernel_found(machine: KernelSnapshot) -> Iterator[Finding]:
     """How the kernel was found in a memory image, where nothing names its place; and what was not found."""
     if not isinstance(machine, RamSnapshot):
@@ -104,8 +119,10 @@ KERNEL_CHECKS: tuple[Callable[[KernelSnapshot], Iterable[Finding]], ...] = (
     debugger_block_missing,
     module_list_broken,
     process_list_broken,
+    thread_list_broken,
     modules_missing,
     crashed_processor_unsure,
+    machine_paused,
     kernel_found,
 )
 """Every check of memory by pages. A check is a generator of findings with stable codes; it never raises."""

@@ -15,14 +15,17 @@ from smalldump.cli.history import together
 from smalldump.cli.options import (
     fail_on_option,
     images_option,
+    known_issues_option,
     no_terminal,
     private_option,
     symbols_option,
     verbose_option,
+    wanted_plugins,
     wanted_sources,
 )
 from smalldump.cli.outcomes import Outcome, told
 from smalldump.cli.overview import Row, block, row, table
+from smalldump.cli.pages import page_path, paged
 from smalldump.cli.progress import Watch
 from smalldump.cli.workers import MOST_JOBS, outcomes_of
 from smalldump.errors import SourceUnreadable
@@ -38,6 +41,7 @@ _EPILOG = """
 Examples:
   smalldump analyze 112226-8765-01.dmp
   smalldump analyze Minidump sent-in.zip
+  smalldump analyze --html minidump.html Minidump
   smalldump analyze --format jsonl --jobs 8 archive > reports.jsonl
   curl -s https://example.org/crash.dmp | smalldump analyze -
 """
@@ -55,6 +59,8 @@ class Analysis:
         alone: Whether it is the only dump: several get only a few lines each.
         width: Of tables.
         symbols, images: Where images and symbols are looked for.
+        known_issues: Files of known issues.
+        page: Whether a page for a browser is made of all reports.
     """
 
     form: str
@@ -65,11 +71,17 @@ class Analysis:
     width: int
     symbols: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
+    known_issues: tuple[str, ...] = ()
+    page: bool = False
 
     def __call__(self, source: ByteSource) -> Outcome:
         """Analyse one dump."""
         files = wanted_sources(self.symbols, self.images)
-        report = analyze_source(source, private=self.private, detailed=self.verbose, files=files)
+        rules, detailed = wanted_plugins(self.known_issues), self.verbose or self.page
+        report = analyze_source(source, private=self.private, detailed=detailed, files=files, plugins=rules)
+        return self._outcome(source, report)._replace(report=report if self.page else None)
+
+    def _outcome(self, source: ByteSource, report: Report) -> Outcome:
         code = of_report(report, self.fail_on)
         if report["file.state"] == "not_a_dump":
             why = "; ".join(finding["message"] for finding in report["findings"])
@@ -104,6 +116,15 @@ class Analysis:
     show_default=True,
     help="json: the report, of several dumps an array of reports. jsonl: always one line for each dump.",
 )
+@click.option(
+    "--html",
+    "page",
+    metavar="FILE",
+    type=click.Path(),
+    callback=page_path,
+    help="Write all reports as one page for a browser too (.html); what was in FILE is replaced. The page loads nothing"
+    " from anywhere.",
+)
 @private_option
 @click.option(
     "--jobs",
@@ -115,16 +136,19 @@ class Analysis:
 @fail_on_option
 @images_option
 @symbols_option
+@known_issues_option
 def analyze(
     *,
     paths: tuple[str, ...],
     verbose: bool,
     form: str,
+    page: str | None,
     private: bool,
     jobs: int | None,
     fail_on: str | None,
     images: tuple[str, ...],
     symbols: tuple[str, ...],
+    known_issues: tuple[str, ...],
 ) -> int:
     """Say what crashed, why, and how sure that is.
 
@@ -137,14 +161,15 @@ def analyze(
     nothing from the rest.
     """
     paths = paths or _own_folder()
-    wanted_sources(symbols, images)  # a malformed symbol path is wrong usage, before anything is read
+    wanted_sources(symbols, images)  # what is malformed there is wrong usage, before anything is read
+    wanted_plugins(known_issues)
     origins, watch = expand(paths), Watch(paths)
     first = list(islice(origins, 2))
-    work = Analysis(form, verbose, private, fail_on, len(first) < 2, paper_width(), symbols, images)
+    alone, files = len(first) < 2, (symbols, images, known_issues)
+    work = Analysis(form, verbose, private, fail_on, alone, paper_width(), *files, page=page is not None)
     outcomes = told(watch.outcomes(outcomes_of(watch.origins(chain(first, origins)), work, jobs)))
-    if form == "json" and not work.alone:
-        return _print_array(outcomes)
-    return _print(outcomes, work)
+    with paged(outcomes, page) as passing:
+        return _print_array(passing) if form == "json" and not alone else _print(passing, work)
 
 
 def _own_folder() -> tuple[str]:

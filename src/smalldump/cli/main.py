@@ -23,6 +23,7 @@ COMMANDS = {
     "reserve": "Take the space for dumps ahead of time.",
     "recover": "Give the dumps in a reserve or a page file names of their own.",
     "symbols": "Images and PDBs: which are wanted, where they were looked for; fetch them.",
+    "explain": "What a bug check or a status code means, with no dump at hand.",
     "demo": "Analyse the example that comes with smalldump.",
 }
 """Every command and what its help says first; each lives in the module of its name in this room."""

@@ -9,18 +9,25 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from smalldump.api import plugins_for
+from smalldump.errors import KnownIssuesError
+
 if TYPE_CHECKING:
+    from smalldump.analysis.plugins import AnalysisPlugin
+    from smalldump.analysis.remarks import Failure
     from smalldump.symbols.http import Progress
     from smalldump.symbols.sources import SymbolSources
 
 __all__ = [
     "fail_on_option",
     "images_option",
+    "known_issues_option",
     "no_terminal",
     "private_option",
     "symbol_sources",
     "symbols_option",
     "verbose_option",
+    "wanted_plugins",
     "wanted_sources",
 ]
 
@@ -59,6 +66,29 @@ symbols_option = click.option(
     help="A symbol path as in WinDbg: folders, srv*CACHE*https://SERVER, cache*DIR, with ; between them. May be given"
     " several times. Without it, that of _NT_SYMBOL_PATH; --symbols '' uses none.",
 )
+
+known_issues_option = click.option(
+    "--known-issues",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(),
+    help="A list of known issues (TOML): those that a dump shows are told. May be given several times. Beside it, those"
+    " of SMALLDUMP_KNOWN_ISSUES.",
+)
+
+
+@cache
+def wanted_plugins(known_issues: tuple[str, ...]) -> tuple[AnalysisPlugin | Failure, ...]:
+    """The installed plug-ins and the lists of known issues of option and environment, read once in a process.
+
+    Raises:
+        click.BadParameter: A list of known issues is malformed.
+    """
+    named = os.environ.get("SMALLDUMP_KNOWN_ISSUES", "")
+    try:
+        return plugins_for((*known_issues, *filter(None, named.split(os.pathsep))))
+    except KnownIssuesError as error:
+        raise click.BadParameter(str(error), param_hint="--known-issues") from error
 
 
 def symbol_sources(

@@ -12,6 +12,7 @@ from smalldump.intake import ByteSource, Origin, open_origin
 
 if TYPE_CHECKING:
     from smalldump.cli.overview import Row
+    from smalldump.report import Report
     from smalldump.report.trace import Trace
 
 __all__ = ["Outcome", "Work", "examine", "told"]
@@ -27,6 +28,7 @@ class Outcome(NamedTuple):
         problem: One line for standard error, if there is anything, without the name.
         row: Of the table at the end of a batch, if it has a place there.
         trace: What relates it to the other dumps of its machine, if anything.
+        report: The report, where a page is made of it.
         remark: What reading it has cost, for standard error, where that is worth a word.
     """
 
@@ -36,6 +38,7 @@ class Outcome(NamedTuple):
     problem: str | None = None
     row: Row | None = None
     trace: Trace | None = None
+    report: Report | None = None
     remark: str = ""
 
 

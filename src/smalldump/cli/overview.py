@@ -12,7 +12,7 @@ from smalldump.report.columns import columns, shorten
 from smalldump.report.first_screen import culprit_words
 from smalldump.report.shown import moment, paragraph, plain, text
 
-__all__ = ["Row", "block", "row", "table"]
+__all__ = ["Row", "block", "row", "table", "without_shared"]
 
 _NO_DRIVER = {
     "hardware": "hardware",
@@ -68,13 +68,19 @@ def table(rows: Sequence[Row], width: int) -> str:
 
     Files are named without the folder or archive that all of them share.
     """
-    shared = _shared([row.name for row in rows])
+    names = dict(zip((row.name for row in rows), without_shared([row.name for row in rows]), strict=True))
     ordered = sorted(rows, key=lambda row: (not row.time, row.time, row.name))
     room = max(width // 3, _LEAST_FOR_FILE)
-    cells = [(_minute(row.time), _end_of(row.name[shared:], room), *row[2:]) for row in ordered]
+    cells = [(_minute(row.time), _end_of(names[row.name], room), *row[2:]) for row in ordered]
     if width < _ROOM_FOR_COLUMNS:
         return "\n".join(line for each in cells for line in _stacked(each, width))
     return "\n".join(columns(cells, headers=_HEADERS, width=width, fixed=(0,)))
+
+
+def without_shared(names: Sequence[str]) -> list[str]:
+    """The names without the folders and archives that all of them share."""
+    shared = _shared(names)
+    return [name[shared:] for name in names]
 
 
 def _shared(names: Sequence[str]) -> int:

@@ -16,7 +16,7 @@ from smalldump.cli.parameters import parsed
 from smalldump.cli.stacks import StackChoice, parse_cpu, parse_thread
 from smalldump.intake import ByteSource, open_single
 from smalldump.report import Report
-from smalldump.report.text import SECTIONS, render_section
+from smalldump.report.text import SECTIONS, render_section, sections_of
 from smalldump.report.values import JsonObject
 
 __all__ = ["show"]
@@ -34,6 +34,7 @@ _KEYS = {
     "processor": ("processor",),
     "processors": ("processors",),
     "threads": ("threads",),
+    "processes": ("processes",),
     "debugger-data": ("debugger_data",),
     "memory": ("mm",),
     "pages": ("pages",),
@@ -87,11 +88,11 @@ def show(
     PATH is a dump, an archive with one dump in it, or - for standard input.
     """
     choice = StackChoice(cpu, thread, args)
-    sections = sections or (("stack",) if choice.made else SECTIONS)
     files = wanted_sources(symbols, images)
     with open_single(path) as source:
         report = analyze_source(source, private=private, detailed=True, files=files)
         code = of_report(report)
+        sections = sections or (("stack",) if choice.made else sections_of(report))
         if code is ExitCode.UNREADABLE:
             complain(f"{source.name}: {'; '.join(finding['message'] for finding in report['findings'])}")
         elif form == "json":

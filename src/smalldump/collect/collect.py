@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from smalldump.collect.contributors import Failure, asked_by_contributors
@@ -12,6 +13,7 @@ from smalldump.collect.processor_group import processor_group
 from smalldump.collect.processors import frames_elsewhere, other_processors
 from smalldump.collect.stacks import stacks_beyond
 from smalldump.collect.stop_objects import stop_objects
+from smalldump.collect.stop_threads import frames_of_stop_threads, stop_thread_ranges
 from smalldump.collect.unwind_data import NotedImages
 from smalldump.model import Absent, Blob, Registers, Snapshot
 from smalldump.model.requests import DumpContributor, RangeRequest, Rank
@@ -32,7 +34,7 @@ class Collection(NamedTuple):
         requests: By rank, the most needed first.
         blobs: Secondary data: the machine's own first, then those of contributors.
         failures: Contributors whose part is missing.
-        drivers: Base addresses of the drivers on the stack.
+        drivers: Base addresses of the drivers on the stack, and on those of threads that the bug check names.
     """
 
     requests: tuple[RangeRequest, ...]
@@ -55,6 +57,7 @@ def collect(
     asked, blobs, failures = asked_by_contributors(machine, contributors)
     images = NotedImages(machine.memory)
     frames = _frames(machine, images)
+    named = _frames_of_named(machine, images)
     group = list(processor_group(machine))
     requests = [
         *_mandatory(machine),
@@ -64,8 +67,8 @@ def collect(
         *_asked_before(machine),
         *asked,
         *stacks_beyond(machine, frames),
-        *_of_images(images, frames, Rank.UNWIND),
-        *_code_of(frames, Rank.CODE),
+        *_of_images(images, (*frames, *named), Rank.UNWIND),
+        *_code_of((*frames, *named), Rank.CODE),
         *(_of_other_processors(machine, images) if group else ()),
         *pages_of_registers(machine),
         *kernel_variables(machine),
@@ -76,7 +79,7 @@ def collect(
         tuple(sorted(requests, key=lambda request: request.rank)),
         (*machine.blobs, *blobs),
         tuple(failures),
-        _bases(frames),
+        _bases((*frames, *named)),
     )
 
 
@@ -99,7 +102,7 @@ def _of_the_bug_check(machine: Snapshot) -> Iterator[RangeRequest]:
     stop = machine.bug_check
     if isinstance(stop, Absent):
         return
-    yield from stop_objects(machine)
+    yield from chain(stop_objects(machine), stop_thread_ranges(machine))
     for number, value in enumerate(stop.parameters, 1):
         if value >= machine.machine.kernel_start:
             yield RangeRequest(value & -_PAGE, _PAGE, f"page of parameter {number}", rank=Rank.BUG_CHECK)
@@ -113,6 +116,11 @@ def _asked_before(machine: Snapshot) -> Iterator[RangeRequest]:
 def _frames(machine: Snapshot, images: CodeLookup) -> Sequence[Frame]:
     stacks = walk(machine, images)
     return (*stacks.crash.frames, *stacks.dispatch.frames)
+
+
+# A small dump has what there is of their code among its blocks, which go in anyway.
+def _frames_of_named(machine: Snapshot, images: NotedImages) -> Sequence[Frame]:
+    return tuple(frames_of_stop_threads(machine, images)) if images.some_found else ()
 
 
 def _bases(frames: Iterable[Frame]) -> frozenset[int]:

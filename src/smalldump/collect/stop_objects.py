@@ -1,4 +1,4 @@
-"""The bug check's own objects: what its parameters point to, as far as the verdict hangs on it.
+"""The bug check's own objects: what its parameters point to, as far as the verdict hangs on it; but for threads.
 
 Source: Microsoft's bug check reference, for the meaning of the parameters of each code.
 """
@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from smalldump.collect.io_objects import io_objects
-from smalldump.collect.threads import thread_ranges
 from smalldump.layout.context import (
     ContextArm64,
     ContextX64,
@@ -17,6 +16,7 @@ from smalldump.layout.context import (
     ExceptionRecord32,
     ExceptionRecord64,
 )
+from smalldump.layout.executive import Eresource32, Eresource64
 from smalldump.model import Absent, Snapshot
 from smalldump.model.machine import ARM64, X64, X86
 from smalldump.model.requests import RangeRequest, Rank
@@ -81,8 +81,9 @@ def _process(machine: Snapshot, address: int) -> _Ranges:
     yield _part(address, size or _PROCESS_BYTES, "EPROCESS")
 
 
-def _thread(machine: Snapshot, address: int) -> _Ranges:
-    return thread_ranges(machine, address, Rank.BUG_CHECK)
+def _resource(machine: Snapshot, address: int) -> _Ranges:
+    kind = Eresource64 if machine.machine.bits == 64 else Eresource32
+    yield _part(address, kind.SIZE, "ERESOURCE")
 
 
 def _string(machine: Snapshot, address: int) -> _Ranges:
@@ -121,12 +122,11 @@ _BY_CODE: Mapping[int, tuple[_Leads, ...]] = {
         _Leads(2, io_objects),
         *(_Leads(3, io_objects, first) for first in (1, 2, 0x500)),
         _Leads(3, _pointed_to, 3),
-        _Leads(3, _thread, 4),
         _Leads(4, io_objects),
     ),
     0xC9: (_Leads(3, io_objects), _Leads(4, io_objects)),
     0xD8: (_Leads(1, _string),),
-    0xEA: (_Leads(1, _thread), _Leads(3, _string)),
+    0xEA: (_Leads(3, _string),),
     0xEF: (_Leads(1, _process),),
     0xF4: (_Leads(2, _process),),
     0xFE: (_Leads(2, io_objects), _Leads(3, io_objects), _Leads(4, io_objects)),
@@ -134,4 +134,5 @@ _BY_CODE: Mapping[int, tuple[_Leads, ...]] = {
     0x133: (_Leads(3, _pointed_to, 1),),
     0x139: (_Leads(2, _trap_frame), _Leads(3, _exception)),
     0x144: (_Leads(2, io_objects), _Leads(3, io_objects), _Leads(4, io_objects)),
+    0x1CC: (_Leads(1, _resource),),
 }

@@ -63,8 +63,10 @@ class _Noted(NamedTuple):
 class NotedImages(LoadedImages):
     """The images in a machine's memory; what walks read of them is noted."""
 
-    def __init__(self, memory: AddressSpace) -> None:
+    def __init__(self, memory: AddressSpace, *, identity: bool = True) -> None:
+        """Look for images in `memory`; `identity` says whether the names of their PDBs are noted, too."""
         super().__init__(memory)
+        self._identity = identity
         self._noted: list[_Noted] = []
 
     def found(self, module: Module) -> PeImage | None:
@@ -72,7 +74,8 @@ class NotedImages(LoadedImages):
         image = loaded_image(notes, module.base, module.size, present(module.timestamp))
         if image is None:
             return None
-        _ = image.codeview  # which is read and noted here
+        if self._identity:
+            _ = image.codeview  # which is read and noted here
         self._noted.append(_Noted(module, image, notes, notes.drained(_JOINED_HEADERS)))
         return image
 

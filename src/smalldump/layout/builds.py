@@ -18,66 +18,66 @@ __all__ = ["described_builds", "table_offset"]
 
 _TABLES = {
     (MachineType.X86, "EPROCESS"): """
-first last  unique_process_id inherited_from image_file_name create_time directory_table_base
-2600  2600   84               14C            174              70         18
-3790  3790   94               138            164              80         18
-6000  6002   9C               124            14C              88         18
-7600  7601   B4               140            16C              A0         18
-9200  9600   B4               134            170              A8         18
-10240 10240  B4               138            170              C8         18
-10586 14393  B4               138            174              C8         18
-15063 18362  B4               140            17C              D0         18
-19041 19045  E4               170            1AC             100         18
+first last  unique_process_id inherited_from image_file_name create_time directory_table_base threads
+2600  2600   84               14C            174              70         18                   50
+3790  3790   94               138            164              80         18                   50
+6000  6002   9C               124            14C              88         18                   50
+7600  7601   B4               140            16C              A0         18                   2C
+9200  9600   B4               134            170              A8         18                   2C
+10240 10240  B4               138            170              C8         18                   2C
+10586 14393  B4               138            174              C8         18                   2C
+15063 18362  B4               140            17C              D0         18                   2C
+19041 19045  E4               170            1AC             100         18                   2C
 """,
     (MachineType.X64, "EPROCESS"): """
-first last  unique_process_id inherited_from image_file_name create_time directory_table_base
-3790  3790   D8               218            268              C0         28
-6000  6002   E0               1F0            238              C8         28
-7600  7601  180               290            2E0             168         28
-9200  9600  2E0               3D0            438             2D0         28
-10240 10240 2E8               3E0            448             308         28
-10586 14393 2E8               3E0            450             308         28
-15063 17763 2E0               3E0            450             308         28
-18362 18362 2E8               3E8            450             310         28
-19041 19045 440               540            5A8             468         28
-22000 22631 440               540            5A8             468         28
-26100 26100 1D0               -              338             -           28
+first last  unique_process_id inherited_from image_file_name create_time directory_table_base threads
+3790  3790   D8               218            268              C0         28                   70
+6000  6002   E0               1F0            238              C8         28                   70
+7600  7601  180               290            2E0             168         28                   30
+9200  9600  2E0               3D0            438             2D0         28                   30
+10240 10240 2E8               3E0            448             308         28                   30
+10586 14393 2E8               3E0            450             308         28                   30
+15063 17763 2E0               3E0            450             308         28                   30
+18362 18362 2E8               3E8            450             310         28                   30
+19041 19045 440               540            5A8             468         28                   30
+22000 22631 440               540            5A8             468         28                   30
+26100 26100 1D0               -              338             -           28                   -
 """,
     (MachineType.ARM64, "EPROCESS"): """
-first last  unique_process_id inherited_from image_file_name create_time directory_table_base
-22000 22000 3F8               4F8            560             -           28
+first last  unique_process_id inherited_from image_file_name create_time directory_table_base threads
+22000 22000 3F8               4F8            560             -           28                   -
 """,
     (MachineType.X86, "ETHREAD"): """
-first last  cid start win32 created initial limit base kernel teb state wait priority trap_frame apc_process process
-2600  2600  1EC 224   228   -       18      1C    168  28     20  2D    5B   33       134        44          -
-3790  3790  1E4 21C   220   -       18      1C    158  20     74  4C    5A   5B       110        38          128
-6000  6002  20C 1F8   240   1E0     28      2C    174  30     84  5C    6C   4F       120        48          144
-7600  7601  22C 218   260   200     28      2C    190  30     88  68    187  57       128        50          150
-9200  9200  214 200   244   1E8     20      24    28   48     A8  90    18B  87       6C         80          150
-9600  9600  364 350   394   338     20      24    28   48     A8  90    18B  87       6C         80          150
-10240 14393 374 360   3A4   348     20      24    28   48     A8  90    18B  87       6C         80          150
-15063 17763 37C 368   3AC   350     20      24    28   48     A8  90    18B  87       6C         80          150
-18362 18362 384 370   3B4   358     20      24    28   48     A8  90    18B  87       6C         80          150
-19041 19045 2AC 298   2DC   280     20      24    28   48     A8  90    18B  87       6C         80          150
+first last  cid start win32 created initial limit base kernel teb state wait priority trap apc_process process links
+2600  2600  1EC 224   228   -       18      1C    168  28     20  2D    5B   33       134  44          -       1B0
+3790  3790  1E4 21C   220   -       18      1C    158  20     74  4C    5A   5B       110  38          128     1A8
+6000  6002  20C 1F8   240   1E0     28      2C    174  30     84  5C    6C   4F       120  48          144     1C4
+7600  7601  22C 218   260   200     28      2C    190  30     88  68    187  57       128  50          150     1E0
+9200  9200  214 200   244   1E8     20      24    28   48     A8  90    18B  87       6C   80          150     1D4
+9600  9600  364 350   394   338     20      24    28   48     A8  90    18B  87       6C   80          150     1D4
+10240 14393 374 360   3A4   348     20      24    28   48     A8  90    18B  87       6C   80          150     1D4
+15063 17763 37C 368   3AC   350     20      24    28   48     A8  90    18B  87       6C   80          150     1D4
+18362 18362 384 370   3B4   358     20      24    28   48     A8  90    18B  87       6C   80          150     1D4
+19041 19045 2AC 298   2DC   280     20      24    28   48     A8  90    18B  87       6C   80          150     1D4
 """,
     (MachineType.X64, "ETHREAD"): """
-first last  cid start win32 created initial limit base kernel teb state wait priority trap_frame apc_process process
-3790  3790  358 3C0   3C8   -       28      30    240  38     B0  154   92   93       1C8        68          1E8
-6000  6002  380 358   3E0   330     28      30    250  38     B0  154   94   73       1C8        68          1F8
-7600  7601  3B0 388   410   360     28      30    278  38     B8  164   26B  7B       1D8        70          210
-9200  9200  398 370   3F0   348     28      30    38   58     F0  184   283  C3       90         B8          220
-9600  9600  620 5F8   678   5D0     28      30    38   58     F0  184   283  C3       90         B8          220
-10240 10586 628 600   680   5D8     28      30    38   58     F0  184   283  C3       90         B8          220
-14393 14393 630 608   688   5E0     28      30    38   58     F0  184   283  C3       90         B8          220
-15063 15063 638 610   690   5E8     28      30    38   58     F0  184   283  C3       90         B8          220
-16299 17763 638 610   690   5F0     28      30    38   58     F0  184   283  C3       90         B8          220
-18362 18362 648 620   6A0   600     28      30    38   58     F0  184   283  C3       90         B8          220
-19041 19045 478 450   4D0   430     28      30    38   58     F0  184   283  C3       90         B8          220
-22000 22631 4C8 4A0   520   480     28      30    38   58     F0  184   283  C3       90         B8          220
+first last  cid start win32 created initial limit base kernel teb state wait priority trap apc_process process links
+3790  3790  358 3C0   3C8   -       28      30    240  38     B0  154   92   93       1C8  68          1E8     2C0
+6000  6002  380 358   3E0   330     28      30    250  38     B0  154   94   73       1C8  68          1F8     2D0
+7600  7601  3B0 388   410   360     28      30    278  38     B8  164   26B  7B       1D8  70          210     2F8
+9200  9200  398 370   3F0   348     28      30    38   58     F0  184   283  C3       90   B8          220     2F8
+9600  9600  620 5F8   678   5D0     28      30    38   58     F0  184   283  C3       90   B8          220     2F8
+10240 10586 628 600   680   5D8     28      30    38   58     F0  184   283  C3       90   B8          220     2F8
+14393 14393 630 608   688   5E0     28      30    38   58     F0  184   283  C3       90   B8          220     2F8
+15063 15063 638 610   690   5E8     28      30    38   58     F0  184   283  C3       90   B8          220     2F8
+16299 17763 638 610   690   5F0     28      30    38   58     F0  184   283  C3       90   B8          220     2F8
+18362 18362 648 620   6A0   600     28      30    38   58     F0  184   283  C3       90   B8          220     2F8
+19041 19045 478 450   4D0   430     28      30    38   58     F0  184   283  C3       90   B8          220     2F8
+22000 22631 4C8 4A0   520   480     28      30    38   58     F0  184   283  C3       90   B8          220     2F8
 """,
     (MachineType.ARM64, "ETHREAD"): """
-first last  cid start win32 created initial limit base kernel teb state wait priority trap_frame apc_process process
-22000 22000 4E8 -     -     -       28      30    38   58     E8  17C   -    -        -          B0          -
+first last  cid start win32 created initial limit base kernel teb state wait priority trap apc_process process links
+22000 22000 4E8 -     -     -       28      30    38   58     E8  17C   -    -        -    B0          -       -
 """,
     (MachineType.X86, "KPRCB"): """
 first last  size current next idle number mhz  cpu_type vendor context special frozen dpc_stack isr_stack dpc_active

@@ -220,6 +220,13 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         "tests/analysis/test_object_readers.py::test_real_watchdog_block_has_the_published_signature",
     ),
     StructureSupport(
+        "ERESOURCE",
+        "x86, x64, ARM64",
+        ("Eresource64", "Eresource32"),
+        "unverified: published headers, no dump seen",
+        "tests/collect/test_stop_threads.py::test_the_stack_and_what_unwinds_it",
+    ),
+    StructureSupport(
         "Images: PE headers and unwind data",
         "x86, x64, ARM64",
         (

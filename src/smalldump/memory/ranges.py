@@ -5,12 +5,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from heapq import heappop, heappush
+from itertools import islice
+from operator import itemgetter, le
 from typing import Generic, TypeVar
 
 __all__ = ["RangeMap"]
 
 T = TypeVar("T")
 _Range = tuple[int, int, T]
+_START, _END = itemgetter(0), itemgetter(1)
 
 
 class RangeMap(Generic[T]):
@@ -69,6 +72,9 @@ class RangeMap(Generic[T]):
 
 def _flatten(ranges: list[_Range[T]]) -> list[_Range[T]]:
     # Most ranges overlap nothing: only groups of those that do need the sweep over their borders.
+    ordered = sorted(ranges, key=_START)
+    if all(map(le, map(_END, ordered), map(_START, islice(ordered, 1, None)))):
+        return ordered
     starts = [each[0] for each in ranges]
     pieces: list[_Range[T]] = []
     group: list[int] = []  # the last piece, and what overlaps it or one another

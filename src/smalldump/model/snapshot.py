@@ -88,8 +88,16 @@ class Snapshot:
 
     @cached_property
     def threads(self) -> Sequence[ThreadState]:
-        """Threads whose ETHREAD begins in the dump, by address; the one that crashed among them."""
+        """Threads whose ETHREAD begins in the dump, by address; the one that crashed among them.
+
+        Where the memory of the whole kernel is there: those that were running, and those of the crash's process.
+        """
         return ()
+
+    @cached_property
+    def processes(self) -> Sequence[Process] | Absent:
+        """All processes, in the order of the kernel's list."""
+        return Absent.NOT_CAPTURED
 
     @cached_property
     def process(self) -> Process | Absent:
@@ -175,6 +183,10 @@ class Snapshot:
     def absences(self) -> Mapping[str, Absent]:
         """Why `modules`, `data_blocks` or `blobs` are empty, where that is no fact but something missing."""
         return {}
+
+    def thread_at(self, address: int) -> ThreadState | None:
+        """The thread whose ETHREAD lies at `address`; None where that is not in the dump."""
+        return next((state for state in self.threads if state.thread.address == address), None)
 
     def unloaded_at(self, address: int) -> UnloadedModule | None:
         """The most recently unloaded driver whose old range holds `address`."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 
 from smalldump.analysis import Analysis
+from smalldump.analysis.remarks import Failure
 from smalldump.checking import CheckResult
 from smalldump.decode.blobs import decode_blobs
 from smalldump.model import Absent, Finding, Snapshot
+from smalldump.model.records import Severity
 from smalldump.report.code_sections import code_sections
 from smalldump.report.execution_sections import execution_sections
 from smalldump.report.extra_sections import extra_sections
@@ -50,8 +52,11 @@ def build_report(
     writer = machine.dump if isinstance(machine.dump, Absent) else machine.dump.writer
     form = "big" if machine.has_pages else "small"
     kind: JsonObject = {"format": form, "kind": machine.kind, "bits": machine.machine.bits, "writer": fact(writer)}
+    failed = [_finding(_failed(each)) for each in analysis.failures]
+    head = _head(checked, data, kind)
     return Report(
-        _head(checked, data, kind)
+        head
+        | {"findings": head["findings"] + failed}
         | stop_sections(machine, analysis)
         | {"objects": objects_section(analysis.objects)}
         | machine_sections(machine, by_guid)
@@ -80,6 +85,11 @@ def _head(checked: CheckResult, data: memoryview, kind: JsonObject) -> JsonObjec
         "file": file | kind,
         "findings": [_finding(finding) for finding in checked.findings],
     }
+
+
+def _failed(failure: Failure) -> Finding:
+    message = f"the analysis plug-in {failure.name} failed ({failure.phase}: {failure.why}); its part is missing"
+    return Finding("plugin-failed", Severity.WARNING, message)
 
 
 def _finding(finding: Finding) -> JsonObject:

@@ -1,30 +1,38 @@
-"""The sections on what else was executing: all processors, and threads within reach of the dump."""
+"""The sections on what else was there: all processors, threads within reach of the dump, all processes."""
 
 from __future__ import annotations
 
-from smalldump.model import Absent, Registers, Snapshot, StackWindow
+from collections.abc import Sequence
+
+from smalldump.model import Absent, Process, Registers, Snapshot, StackWindow
 from smalldump.model.execution import ProcessorState, ThreadState
 from smalldump.report.frames import frames
-from smalldump.report.machine_sections import state_name
+from smalldump.report.machine_sections import process_facts, state_name
 from smalldump.report.values import JsonObject, absent, address, fact
 from smalldump.unwind import CodeLookup, WalkEnd, walk_from
 
 __all__ = ["execution_sections"]
 
 
+_LISTED = ("name", "pid", "parent_pid", "address", "create_time_utc", "directory_table_base")
 _MOST_STACK_BYTES = 1 << 20
 """Bytes of stacks that are walked; all of those that 64 processors with 16 KB each have."""
 
 
 def execution_sections(machine: Snapshot, lookup: CodeLookup) -> JsonObject:
-    """`processors` and `threads`, each with its own call stack."""
+    """`processors` and `threads`, each with its own call stack; and `processes`, of which small dumps have no list."""
     processors, stacks = machine.processors, _Stacks(machine, lookup)
-    return {
+    listed = {"processes": fact(machine.processes, _processes)} if machine.has_pages else {}
+    return listed | {
         "processors": absent(processors)
         if isinstance(processors, Absent)
         else [_processor(state, stacks) for state in processors],
         "threads": [_thread(state, stacks) for state in machine.threads],
     }
+
+
+def _processes(processes: Sequence[Process]) -> list[JsonObject]:
+    return [{key: each for key, each in process_facts(process).items() if key in _LISTED} for process in processes]
 
 
 def _processor(state: ProcessorState, stacks: _Stacks) -> JsonObject:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from smalldump.knowledge.drivers import made_by
 from smalldump.knowledge.windows import release_build
+from smalldump.model.absent import Absent
 from smalldump.model.symbols import SymbolOrigin
 from smalldump.report.columns import columns
 from smalldump.report.document import Document
@@ -14,7 +15,7 @@ from smalldump.report.object_sections import driver_lines
 from smalldump.report.shown import address, counted, is_absent, labelled, moment, plain, text, uptime
 from smalldump.report.values import Json, JsonObject
 
-__all__ = ["culprit_words", "first_screen", "frame_place", "headline"]
+__all__ = ["culprit_words", "first_screen", "frame_place", "headline", "screen_facts"]
 
 _WRITERS = {"kernel": "written by the kernel", "dbgeng": "written by dbgeng"}
 _WIDEST, _INDENT = 100, 12
@@ -30,10 +31,18 @@ def first_screen(report: Document, width: int) -> list[str]:
         *lines,
         *_what(report, width),
         *_who(report, width),
-        *labelled("Process", _process(report), width),
-        *labelled("Where", _where(report), width),
-        *labelled("When", _when(report), width),
-        *labelled("Machine", _machine(report), width),
+        *_known(report, width),
+        *(line for label, words in screen_facts(report) for line in labelled(label, words, width)),
+    ]
+
+
+def screen_facts(report: Document) -> list[tuple[str, str]]:
+    """Process, place, time and machine of the crash, each with its label; of reports that lack any field, too."""
+    return [
+        ("Process", _process(report)),
+        ("Where", _where(report)),
+        ("When", _when(report)),
+        ("Machine", _machine(report)),
     ]
 
 
@@ -52,6 +61,8 @@ def headline(report: Document) -> str:
 
 def _what(report: Document, width: int) -> list[str]:
     stop: JsonObject = report["bug_check"]
+    if _paused(report):
+        return labelled("What", "no bug check: the machine was paused from outside", width)
     if "absent" in stop:
         return labelled("What", text(stop), width)
     stored = "" if stop["stored_code"] == stop["code"] else f" (stored as {_upper(stop['stored_code'])})"
@@ -63,6 +74,20 @@ def _what(report: Document, width: int) -> list[str]:
     room = min(width, _WIDEST) - _INDENT
     lines += [" " * _INDENT + line for line in columns(rows, width=room, fixed=(0, 1), wrapped=(2, 3))]
     return lines + [line for words in driver_lines(report) for line in labelled("", words, width)]
+
+
+def _known(report: Document, width: int) -> list[str]:
+    """What lists of known issues and plug-ins remark."""
+    lines: list[str] = []
+    for remark in report["verdict.remarks"] or ():
+        link = f" {text(remark['link'])}" if remark.get("link") else ""
+        lines += labelled("" if lines else "Known", f"- {text(remark['source'])}: {text(remark['text'])}{link}", width)
+    return lines
+
+
+def _paused(report: Document) -> bool:
+    stop: JsonObject = report["bug_check"]
+    return stop.get("absent") == Absent.NOT_APPLICABLE.value
 
 
 def _upper(code: str) -> str:
@@ -108,7 +133,7 @@ def culprit_words(verdict: Mapping[str, Json]) -> str | None:
 
 
 def _process(report: Document) -> str:
-    process, thread = report["process"] or {}, report["thread"] or {}
+    process, thread = report["process"] or {}, plain(report["thread"]) or {}
     if is_absent(process):
         return text(process)
     if plain(process.get("name")) is None and plain(process.get("pid")) is None:
@@ -154,7 +179,7 @@ def _place(report: Document) -> str:
         return innermost
     if named:
         return named
-    if len(frames) > 1 and frames[0].get("module") == _kernel(report):
+    if len(frames) > 1 and frames[0].get("module") == _kernel(report) and not _paused(report):
         return f"called the bug check from {frame_place(report, frames[1])}"
     return innermost
 
@@ -175,7 +200,7 @@ def _named_place(report: Document) -> str | None:
 
 def _kernel(report: Document) -> str | None:
     modules = plain(report["modules"])
-    return modules[0]["name"] if modules else None
+    return modules[0].get("name") if modules else None
 
 
 def frame_place(report: Document, frame: JsonObject) -> str:

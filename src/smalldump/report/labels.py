@@ -103,7 +103,7 @@ def _word(name: str, value: Json, bits: int) -> str:
 def code_place(place: JsonObject, bits: int) -> str:
     """A place in code: `nt+0x225870`, `<Unloaded_x>+0x10`, or the address."""
     if place.get("module"):
-        return f"{text(place['module'])}+{text(place['offset'])}"
+        return f"{text(place['module'])}+{text(place.get('offset'))}"
     if place.get("unloaded_module"):
-        return f"<Unloaded_{text(place['unloaded_module'])}>+{text(place['offset'])}"
+        return f"<Unloaded_{text(place['unloaded_module'])}>+{text(place.get('offset'))}"
     return address(place.get("address") or place.get("pc"), bits)

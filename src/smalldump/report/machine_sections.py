@@ -12,7 +12,7 @@ from smalldump.model import Absent, PhysicalMemory, Process, Processor, Snapshot
 from smalldump.model.absent import present
 from smalldump.report.values import Json, JsonObject, absent, address, code, fact, moment, words
 
-__all__ = ["machine_sections", "state_name"]
+__all__ = ["machine_sections", "process_facts", "state_name"]
 
 _CLIENT, _SERVER = 1, 3
 _KTHREAD_STATES = (
@@ -35,7 +35,7 @@ def machine_sections(machine: Snapshot, blobs: Mapping[str, JsonObject]) -> Json
         "system": _system(machine, blobs),
         "header": _header(machine),
         "processor": fact(machine.processor, lambda processor: _processor(processor, blobs)),
-        "process": fact(machine.process, _process),
+        "process": fact(machine.process, process_facts),
         "thread": fact(machine.thread, lambda thread: _thread(machine, thread)),
     }
 
@@ -185,7 +185,8 @@ def _pointer(value: int) -> str | None:
     return address(value) if value else None
 
 
-def _process(process: Process) -> JsonObject:
+def process_facts(process: Process) -> JsonObject:
+    """What an EPROCESS tells."""
     return {
         "name": fact(process.name),
         "pid": fact(process.pid),

@@ -28,6 +28,12 @@ class Report(Document):
         separators = (",", ":") if indent is None else None
         return json.dumps(self.data, indent=indent, separators=separators, check_circular=False)
 
+    def to_html(self) -> str:
+        """The document as one page for a browser, which loads nothing from anywhere."""
+        from smalldump.report.html import html_page
+
+        return html_page([self])
+
     @classmethod
     def from_json(cls, text: str) -> Report:
         """A report out of its JSON text.

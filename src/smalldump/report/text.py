@@ -10,10 +10,10 @@ from smalldump.report.document import Document
 from smalldump.report.first_screen import first_screen, headline
 from smalldump.report.shown import counted, is_absent, labelled, paragraph, plain, text
 from smalldump.report.stack_text import frame_lines
-from smalldump.report.text_sections import SECTIONS, module_rows, render_section
+from smalldump.report.text_sections import SECTIONS, module_rows, render_section, sections_of
 from smalldump.report.values import JsonObject
 
-__all__ = ["SECTIONS", "headline", "render", "render_section"]
+__all__ = ["SECTIONS", "headline", "render", "render_section", "sections_of"]
 
 _TITLES = {
     "header": "Header and system",
@@ -26,12 +26,13 @@ _TITLES = {
     "processor": "Processor",
     "processors": "All processors",
     "threads": "Threads",
+    "processes": "Processes",
     "debugger-data": "Debugger data block",
     "memory": "Memory counters",
     "pages": "Memory beyond the fixed sections",
     "blobs": "Secondary data",
 }
-_SHORT_MODULES = 12
+_SHORT_MODULES, _SHORT_PROCESSES = 12, 64
 _WIDEST, _LONGEST_PATH = 100, 50
 
 
@@ -131,12 +132,23 @@ def _bullets(title: str, items: Sequence[str], width: int) -> list[str]:
 
 def _full(report: Document, width: int) -> list[str]:
     lines = []
-    for name in SECTIONS:
-        lines += ["", _TITLES[name], "", *render_section(report, name, width=width).splitlines()]
+    for name in sections_of(report):
+        section = _processes(report, width) if name == "processes" else render_section(report, name, width=width)
+        lines += ["", _TITLES[name], "", *section.splitlines()]
     lines += _names(report, width)
     lines += _bullets("What to do next", report["verdict.next_steps"] or (), width)
     lines += _bullets("What this dump cannot show", report["verdict.limits"] or (), width)
     return lines
+
+
+def _processes(report: Document, width: int) -> str:
+    processes = plain(report["processes"]) or ()
+    if not processes:
+        return render_section(report, "processes", width=width)
+    words = [f"{text(each['name'])} ({text(each['pid'])})" for each in processes[:_SHORT_PROCESSES]]
+    more = f", and {len(processes) - len(words):,} more" if len(processes) > len(words) else ""
+    line = f"{len(processes):,} by name and pid: {', '.join(words)}{more}"
+    return "\n".join(paragraph(line, width))
 
 
 def _names(report: Document, width: int) -> list[str]:

@@ -10,11 +10,11 @@ from smalldump.report.columns import columns
 from smalldump.report.document import Document
 from smalldump.report.labels import label, microsoft_name, value_words
 from smalldump.report.object_sections import object_lines
-from smalldump.report.shown import address, counted, field_lines, is_absent, paragraph, plain, text, uptime
+from smalldump.report.shown import address, counted, field_lines, is_absent, moment, paragraph, plain, text, uptime
 from smalldump.report.stack_text import processors_section, stack_section, threads_section
 from smalldump.report.values import Json, JsonObject
 
-__all__ = ["SECTIONS", "module_rows", "render_section"]
+__all__ = ["SECTIONS", "module_rows", "render_section", "sections_of"]
 
 _CONTEXT_TITLES = {"crash": "Of the code that failed", "prcb": "Of the PRCB", "header": "In the dump header"}
 _NO_REGISTERS = ("found_in", "address", "source")
@@ -203,6 +203,24 @@ def _pages(report: Document, width: int) -> list[str]:
     )
 
 
+def _processes(report: Document, width: int) -> list[str]:
+    processes = report["processes"]
+    if processes is None or is_absent(processes):
+        return [f"processes: {text(processes)}"]
+    rows = [
+        [
+            text(each["pid"]),
+            text(each["parent_pid"]),
+            text(each["name"]),
+            moment(each["create_time_utc"]),
+            address(plain(each["address"]), _bits(report)) if plain(each["address"]) else text(each["address"]),
+        ]
+        for each in processes
+    ]
+    headers = ["pid", "parent", "name", "created", "EPROCESS"]
+    return columns(rows, headers=headers, width=width, right=(0, 1), fixed=(0, 1)) if rows else ["no processes"]
+
+
 def _held(pages: JsonObject) -> str:
     blocks, size = pages.get("blocks", 0), pages.get("bytes", 0)
     if is_absent(blocks) or is_absent(size):
@@ -249,6 +267,7 @@ _SECTIONS: dict[str, Callable[[Document, int], list[str]]] = {
     "processor": _named_fields("processor", "processor"),
     "processors": processors_section,
     "threads": threads_section,
+    "processes": _processes,
     "debugger-data": _named_fields("debugger_data", "debugger data block", microsoft_name),
     "memory": _named_fields("mm", "memory counters", microsoft_name),
     "pages": _pages,
@@ -257,3 +276,8 @@ _SECTIONS: dict[str, Callable[[Document, int], list[str]]] = {
 
 SECTIONS = tuple(_SECTIONS)
 """Names of the sections that `render_section` knows."""
+
+
+def sections_of(report: Document) -> tuple[str, ...]:
+    """Names of the sections that a report has: small dumps hold no list of processes."""
+    return tuple(name for name in SECTIONS if name != "processes" or report["processes"] is not None)

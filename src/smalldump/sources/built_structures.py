@@ -151,7 +151,7 @@ def _size(offsets: StructureOffsets, kind: str) -> int:
 
 _TABLE_ONLY = (
     *(("EPROCESS", field) for field in ("unique_process_id", "image_file_name", "create_time")),
-    *(("ETHREAD", field) for field in ("cid", "start", "win32", "created", "priority", "trap_frame", "process")),
+    *(("ETHREAD", field) for field in ("cid", "start", "win32", "created", "priority", "trap", "process")),
 )
 
 
@@ -212,7 +212,7 @@ def ethread(machine: Machine, offsets: StructureOffsets, facts: ThreadFacts, pro
     out.put("initial", facts.get("initial_stack", 0))
     out.put("kernel", facts.get("kernel_stack", 0))
     out.put("teb", facts.get("teb", 0))
-    out.put("trap_frame", facts.get("trap_frame", 0))
+    out.put("trap", facts.get("trap_frame", 0))
     return bytes(out.data)
 
 

@@ -13,11 +13,11 @@ from smalldump.model.execution import ProcessorState
 from smalldump.model.machine import ARM64, X64, X86
 from smalldump.model.records import BugCheck, Registers
 
-__all__ = ["Crashed", "Sign", "crashed_processor"]
+__all__ = ["Crashed", "Sign", "crashed_processor", "running_processor"]
 
 
 class Sign(Enum):
-    """By what the processor was recognised, the surest first."""
+    """By what the processor was recognised, the surest first; the last two where no processor stopped the machine."""
 
     REGISTERS = "its frozen registers are those of the dump header"
     ARGUMENTS = "its registers hold the bug check as arguments of KeBugCheckEx"
@@ -25,6 +25,8 @@ class Sign(Enum):
     STACK = "the stack pointer of the dump header lies on its thread's stack"
     ONLY = "it is the only one"
     GUESS = "nothing tells; it is the first one"
+    RUNNING = "it is the first one that was not idle"
+    IDLE = "all were idle; it is the first one"
 
 
 class Crashed(NamedTuple):
@@ -62,6 +64,18 @@ def crashed_processor(
     if not processors:
         return None
     return Crashed(processors[0], Sign.ONLY if len(processors) == 1 else Sign.GUESS)
+
+
+def running_processor(processors: Sequence[ProcessorState]) -> Crashed | None:
+    """The processor that stands for a machine that was paused from outside: one whose registers are known, if any is.
+
+    None where there are no processors.
+    """
+    known = [state for state in processors if not isinstance(state.registers, Absent)] or processors
+    busy = next((state for state in known if state.idle is False), None)
+    if busy is not None:
+        return Crashed(busy, Sign.RUNNING)
+    return Crashed(known[0], Sign.IDLE) if known else None
 
 
 def _same_place(registers: Registers | Absent, header: Registers | Absent) -> bool:

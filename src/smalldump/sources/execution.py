@@ -28,7 +28,7 @@ _MOST_THREADS = 1024
 _SEARCHED = 64 << 20  # bytes; blocks may show the same bytes of a file at many addresses
 _LARGEST_THREAD = 0x1000
 _LONGEST_STACK = 0x20000
-_MOST_STACK_BYTES = 32 << 20  # of all processors together; hostile tables show one stack at thousands of addresses
+_MOST_STACK_BYTES = 32 << 20  # of all processors, or threads; hostile tables show one stack at many addresses
 _THREAD_TYPES = re.compile(b"[\x06\x86]")  # the highest bit is a flag
 """KOBJECTS: ThreadObject, in the first byte of a DISPATCHER_HEADER (the highest bit marks a lock)."""
 _RUNNING, _LAST_STATE = 2, 9
@@ -138,11 +138,13 @@ def threads_at(
 ) -> Iterator[ThreadState]:
     """The threads that processors were running, and those at `others`, by address."""
     running = {state.thread: state for state in processors if not isinstance(state.thread, Absent)}
+    left = _MOST_STACK_BYTES
     for address in sorted({*running, *others}):
         data = memory.read_some(address, _LARGEST_THREAD)
         structure = Structure("ETHREAD", memoryview(data), address)
         state = _thread(StructureReader(machine, offsets, structure), memory, running.get(address))
-        if data and (isinstance(state.thread.state, Absent) or state.thread.state <= _LAST_STATE):
+        left -= 0 if isinstance(state.stack, Absent) else len(state.stack.data)
+        if data and left >= 0 and (isinstance(state.thread.state, Absent) or state.thread.state <= _LAST_STATE):
             yield state
 
 

@@ -184,7 +184,7 @@ def read_thread(reader: StructureReader) -> Thread:
         initial_stack=reader.pointer("initial"),
         kernel_stack=reader.pointer("kernel"),
         teb=reader.pointer("teb"),
-        trap_frame=reader.pointer("trap_frame"),
+        trap_frame=reader.pointer("trap"),
     )
 
 

@@ -31,12 +31,14 @@ from smalldump.sources.header_facts import build_lab
 from smalldump.sources.kernel_counters import counters_in_memory
 from smalldump.sources.kernel_stack import stack_bytes
 from smalldump.sources.list_walk import Walked
-from smalldump.sources.process_list import read_processes, walk_processes
+from smalldump.sources.process_list import read_processes, walk_processes, walk_threads
 from smalldump.sources.secondary import read_requests
 from smalldump.sources.structured import StructuredSnapshot
 from smalldump.sources.triage_ranges import triage_ranges
 
 __all__ = ["Kernel", "KernelSnapshot"]
+
+_MOST_THREADS = 1024
 
 
 class Kernel(NamedTuple):
@@ -171,8 +173,27 @@ class KernelSnapshot(StructuredSnapshot):
 
     @cached_property
     def threads(self) -> Sequence[ThreadState]:
-        """The threads that processors were running."""
-        return tuple(threads_at(self.machine, self.offsets, self.memory, present(self.processors) or ()))
+        """The threads that processors were running, and those of the crash's process: the first 1,024 of its list."""
+        found = self._threads
+        others = () if isinstance(found, Absent) else found[0][:_MOST_THREADS]
+        return tuple(threads_at(self.machine, self.offsets, self.memory, present(self.processors) or (), others))
+
+    def thread_at(self, address: int) -> ThreadState | None:
+        """The thread whose ETHREAD lies at `address`, of whatever process."""
+        running = [state for state in present(self.processors) or () if state.thread == address]
+        return next(threads_at(self.machine, self.offsets, self.memory, running, [address]), None)
+
+    @cached_property
+    def _threads(self) -> tuple[tuple[int, ...], Walked] | Absent:
+        process = self.structures.get("EPROCESS")
+        if process is None or isinstance(process.address, Absent):
+            return Absent.NOT_CAPTURED
+        return walk_threads(self.memory, self.machine, self.offsets, process.address)
+
+    @property
+    def thread_walk(self) -> Walked | Absent:
+        """How the walk along the threads of the crash's process went; Absent where there was no list."""
+        return self._threads if isinstance(self._threads, Absent) else self._threads[1]
 
     @cached_property
     def structures(self) -> Mapping[str, Structure]:

@@ -1,4 +1,4 @@
-"""All processes out of the kernel's own list in memory."""
+"""All processes, and the threads of one, out of the kernel's own lists in memory."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from smalldump.model.records import Process, Structure
 from smalldump.sources.kernel_objects import StructureReader, read_process
 from smalldump.sources.list_walk import Walked, walk_list
 
-__all__ = ["read_processes", "walk_processes"]
+__all__ = ["read_processes", "walk_processes", "walk_threads"]
 
-_MOST_PROCESSES = 16384
+_MOST_PROCESSES, _MOST_THREADS = 16384, 16384
 _LARGEST_PROCESS = 0x1000
 
 
@@ -30,6 +30,17 @@ def walk_processes(
         return Absent.UNSUPPORTED
     walked = walk_list(memory, machine, head, _MOST_PROCESSES)
     return tuple(entry - pid - machine.pointer for entry in walked.entries), walked
+
+
+def walk_threads(
+    memory: AddressSpace, machine: Machine, offsets: StructureOffsets, process: int
+) -> tuple[tuple[int, ...], Walked] | Absent:
+    """Addresses of the threads of the process at `process`, by KPROCESS.ThreadListHead; and how the walk went."""
+    head, links = offsets.offset("EPROCESS", "threads"), offsets.offset("ETHREAD", "links")
+    if head is None or links is None:
+        return Absent.UNSUPPORTED
+    walked = walk_list(memory, machine, process + head, _MOST_THREADS)
+    return tuple(entry - links for entry in walked.entries), walked
 
 
 def read_processes(

@@ -12,18 +12,18 @@ from smalldump.memory.paging import PagingKind
 from smalldump.model.absent import Absent, present
 from smalldump.model.execution import ProcessorState
 from smalldump.model.machine import X86
-from smalldump.model.records import BugCheck, DumpFacts, Registers, Structure, System
+from smalldump.model.records import BugCheck, Contexts, DumpFacts, Registers, Structure, System
 from smalldump.model.records import PhysicalMemory as Runs
 from smalldump.model.times import from_filetime, from_ticks
 from smalldump.sources.bug_check_call import called_at, entry_registers
-from smalldump.sources.crashed_processor import Crashed, Sign, crashed_processor
+from smalldump.sources.crashed_processor import Crashed, Sign, crashed_processor, running_processor
 from smalldump.sources.discovery import count_processors, discover
 from smalldump.sources.execution import stack_from
 from smalldump.sources.found_kernel import clues_of, found_kernel
 from smalldump.sources.header_facts import service_pack_number
 from smalldump.sources.kernel_snapshot import KernelSnapshot
 from smalldump.sources.physical import open_physical
-from smalldump.sources.register_sets import CONTEXT_SIZES
+from smalldump.sources.register_sets import CONTEXT_SIZES, context_record
 
 __all__ = ["RamSnapshot"]
 
@@ -104,9 +104,17 @@ class RamSnapshot(KernelSnapshot):
         stop = super().bug_check
         return stop if isinstance(stop, Absent) or stop.code else Absent.NOT_APPLICABLE
 
+    @property
+    def paused(self) -> bool:
+        """Whether a monitor stopped the machine: no bug check has happened."""
+        return self.bug_check is Absent.NOT_APPLICABLE
+
     @cached_property
     def crashed(self) -> Crashed | None:
+        """The processor that stopped the machine; of one that was paused, the first that was not idle."""
         processors = present(self._processors) or ()
+        if self.paused:
+            return running_processor(processors)
         found = crashed_processor(processors, Absent.NOT_APPLICABLE, self.bug_check, self.memory, self.offsets)
         if found is None or found.sign not in {Sign.ONLY, Sign.GUESS}:
             return found
@@ -130,7 +138,8 @@ class RamSnapshot(KernelSnapshot):
         return [self._with_registers(state, told.get(present(state.number) or 0)) for state in found]
 
     def _with_registers(self, state: ProcessorState, told: Registers | None) -> ProcessorState:
-        if told is None or told.machine is not self.machine or not isinstance(state.registers, Absent):
+        frozen = not isinstance(state.registers, Absent)
+        if told is None or told.machine is not self.machine or (frozen and not self.paused):
             return state
         return state._replace(registers=told, stack=stack_from(self.memory, told, Absent.NOT_CAPTURED))
 
@@ -140,13 +149,23 @@ class RamSnapshot(KernelSnapshot):
         return Absent.NOT_CAPTURED if self.crashed is None else self.crashed.state.registers
 
     @cached_property
+    def contexts(self) -> Contexts:
+        found = super().contexts
+        # What a processor froze when something stopped the machine before, or nothing at all, lies there.
+        return found._replace(prcb=Absent.NOT_APPLICABLE) if self.paused else found
+
+    @cached_property
     def structures(self) -> Mapping[str, Structure]:
         found, registers = dict(super().structures), self.header_context
-        if not isinstance(registers, Absent) and registers.address is not None:
-            data = self.memory.try_read(registers.address, CONTEXT_SIZES[self.machine])
-            if data is not None:
-                found["CONTEXT"] = Structure("CONTEXT", memoryview(data), registers.address)
+        if not isinstance(registers, Absent) and (data := self._context(registers)) is not None:
+            address = Absent.NOT_APPLICABLE if registers.address is None else registers.address
+            found["CONTEXT"] = Structure("CONTEXT", memoryview(data), address)
         return found
+
+    def _context(self, registers: Registers) -> bytes | None:
+        if registers.address is not None:
+            return self.memory.try_read(registers.address, CONTEXT_SIZES[self.machine])
+        return context_record(self.machine, registers.values, registers.vectors, whole=False)
 
     @cached_property
     def dump(self) -> DumpFacts:

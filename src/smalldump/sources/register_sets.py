@@ -120,12 +120,20 @@ _KINDS: Mapping[Machine, tuple[type[Record], str]] = {
     X86: (ContextX86, _X86),
     ARM64: (ContextArm64, _ARM64),
 }
-_WHOLE = {X64: 0x10001F, X86: 0x1007F, ARM64: 0x40001F}  # ContextFlags: all parts are valid
+# ContextFlags: all parts are valid, or only control, integer and segment registers.
+_WHOLE = {X64: 0x10001F, X86: 0x1007F, ARM64: 0x40001F}
+_CORE = {X64: 0x100007, X86: 0x10007, ARM64: 0x400003}
 _NUMBERED = {"x": 29, "bcr": 8, "bvr": 8, "wcr": 2, "wvr": 2}
 
 
-def context_record(machine: Machine, values: Mapping[str, int], vectors: Mapping[str, int]) -> bytes:
-    """A CONTEXT with registers under the names that `context_registers` gives them; those not named are 0."""
+def context_record(
+    machine: Machine, values: Mapping[str, int], vectors: Mapping[str, int], *, whole: bool = True
+) -> bytes:
+    """A CONTEXT with registers under the names that `context_registers` gives them; those not named are 0.
+
+    Args:
+        whole: Whether its flags say that all parts are valid, or only control, integer and segment registers.
+    """
     kind, names = _KINDS[machine]
     pairs = (name.partition("=") for name in names.split())
     fields: dict[str, Any] = {field or shown: values[shown] for shown, _, field in pairs if shown in values}
@@ -139,7 +147,7 @@ def context_record(machine: Machine, values: Mapping[str, int], vectors: Mapping
         fields["float_registers"] = _halves(vectors, "st", 8)
     if machine is X86:
         fields["register_area"] = b"".join(vectors.get(f"st{i}", 0).to_bytes(10, "little") for i in range(8))
-    return bytes(kind.build(context_flags=_WHOLE[machine], **fields))
+    return bytes(kind.build(context_flags=(_WHOLE if whole else _CORE)[machine], **fields))
 
 
 def _halves(vectors: Mapping[str, int], prefix: str, count: int) -> tuple[int, ...]:

@@ -144,6 +144,8 @@ class _Search:
         slot, value = self.nodes[i].slot, -inf
         for j in (*self.pointed.get(slot, ()), *range(max(0, near - _REACH), near)):
             total = self.best[j] + self._step(j, self.nodes[i])
+            if total > value and j and self.left[j].next is None:  # a toll is looked for only where it decides
+                total -= self.toll(self.nodes[j], self.known[j], slot)
             if total > value:
                 value, self.before[i] = total, j
         self.best[i] = value + self.nodes[i].worth
@@ -158,14 +160,13 @@ class _Search:
         if following is not None and following > self.nodes[i].slot:
             self.pointed[following].append(i)
 
+    # What a step is worth but for its toll.
     def _step(self, j: int, outer: Candidate) -> float:
         said = self.left[j].next
         if said == outer.slot:
             return _LINK_HIT if self.left[j].proved else _LIKELY_HIT
         worth = -_PER_DOUBLING * log2((outer.slot - self.nodes[j].slot) / _TYPICAL) - outer.doubt
-        if said is not None:
-            return worth - self._refusal(j)
-        return worth - self.toll(self.nodes[j], self.known[j], outer.slot) if j else worth
+        return worth if said is None else worth - self._refusal(j)
 
     def _end(self, last: int | None) -> int:
         if self.nodes[-1].slot == last:

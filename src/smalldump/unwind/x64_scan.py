@@ -202,9 +202,11 @@ class _Scan:
         behaviour, sp = self._behaviour(inner.address), inner.slot + 8
         if behaviour.extent > outer - sp + _ARGUMENTS:
             return _CONTRADICTED
-        known = {**registers, "rsp": sp}
-        touched = (known[name] + distance for name, distance in behaviour.accesses if name in known)
-        return _CONTRADICTED if outer in touched else 0.0
+        for name, distance in behaviour.accesses:
+            base = sp if name == "rsp" else registers.get(name)
+            if base is not None and base + distance == outer:
+                return _CONTRADICTED
+        return 0.0
 
 
 def _doubt(behaviour: Behaviour) -> float:

@@ -32,6 +32,7 @@ class Permitted(Enum):
     RETURN_ADDRESSES = ("return addresses on the stack", True)
     FRAME_POINTERS = ("saved frame pointers on the stack", True)
     CODE = ("code around the program counter and behind calls", True)
+    UNWIND = ("headers and unwind data of the images on the call stack", True)
     BUILD = ("the build string, and the kernel's copy of the bug check", True)
     WINDOWS_PROCESS = ("the process name, if it is one of Windows' own", True)
     PROCESS_NAME = ("the process name, whatever it is", False)

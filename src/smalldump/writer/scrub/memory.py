@@ -37,12 +37,17 @@ class Piece(NamedTuple):
 
 
 def permitted_memory(
-    machine: Snapshot, sets: Iterable[RegisterSet], returns: Iterable[int], landmarks: Landmarks
+    machine: Snapshot,
+    sets: Iterable[RegisterSet],
+    returns: Iterable[int],
+    unwind: Iterable[tuple[int, int]],
+    landmarks: Landmarks,
 ) -> list[Piece]:
     """All ranges that may stay, in order of precedence.
 
     Args:
         returns: Addresses whose surroundings are known to be code.
+        unwind: Ranges that a walk read of headers and function tables.
     """
     pieces = [Piece(each.address, each.end, Permitted.REGISTERS, each.data) for each in sets]
     pieces += _build_lab(machine)
@@ -51,7 +56,13 @@ def permitted_memory(
         code = landmarks.code_range(address, _BEFORE, _BEHIND)
         if code is not None:
             pieces.append(Piece(*code, Permitted.CODE))
+    pieces += (Piece(*each, Permitted.UNWIND) for each in unwind if _in_one_image(machine, *each))
     return pieces
+
+
+def _in_one_image(machine: Snapshot, start: int, end: int) -> bool:
+    module = machine.modules.at(start)
+    return module is not None and end <= module.end
 
 
 def _build_lab(machine: Snapshot) -> Iterator[Piece]:

@@ -106,7 +106,7 @@ def _without_memory(contents: Contents, machine: Snapshot, rules: Rules) -> Cont
     blocks = contents.blocks
     if contents.data_page is not None:
         blocks = (*blocks, Block(*contents.data_page, "data page", "", Rank.OTHER))
-    pieces = permitted_memory(machine, sets, proved, rules.landmarks)
+    pieces = permitted_memory(machine, sets, proved, rules.evidence.unwind, rules.landmarks)
     return contents._replace(
         stack=stack.data,
         data_page=None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from smalldump.memory import RangeMap
@@ -36,10 +36,12 @@ class StackEvidence(NamedTuple):
         slots: The return addresses of the call stack, by the address of the stack word that holds each.
         returns: Whether an address is a place behind a CALL: True where the code in the dump shows it, False where
             it shows the contrary, None where the dump does not tell.
+        unwind: Ranges, first byte and the one behind the last, that the walk read of headers and function tables.
     """
 
     slots: Mapping[int, int]
     returns: Callable[[int], bool | None]
+    unwind: Sequence[tuple[int, int]] = ()
 
 
 class Rules(NamedTuple):

@@ -179,7 +179,7 @@ def scrub_ethread(source: bytes, offsets: StructureOffsets, landmarks: Landmarks
     if cid is not None:
         thread.number_at(cid, size, _identifier)
         thread.number_at(cid + size, size, _identifier)
-    thread.pointers("start initial limit base kernel trap_frame apc_process process")
+    thread.pointers("start initial limit base kernel trap apc_process process")
     thread.number("created", 8, plausible_time)
     thread.number("state", 1, below(0x10))
     thread.number("wait", 1, below(0x80))

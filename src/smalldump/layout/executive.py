@@ -1,0 +1,32 @@
+"""Objects of the executive that a bug check names.
+
+Source: Microsoft's wdm.h, whose `ERESOURCE` has kept these fields since Windows XP.
+"""
+
+from __future__ import annotations
+
+from smalldump.layout.record import Record, u16, u32, u64
+
+__all__ = ["Eresource32", "Eresource64"]
+
+
+class Eresource64(Record, size=0x68):
+    """`ERESOURCE` of 64 bits, a lock for one writer or several readers."""
+
+    owner_table = u64(0x10, "address of the table of owners, if there are several")
+    active_count = u16(0x18, "owners")
+    flag = u16(0x1A, "ResourceOwnedExclusive is 0x80")
+    shared_waiters = u64(0x20)
+    exclusive_waiters = u64(0x28)
+    owner_thread = u64(0x30, "address of the owner's ETHREAD; not a thread where one of the two lowest bits is set")
+
+
+class Eresource32(Record, size=0x38):
+    """`ERESOURCE` of 32 bits."""
+
+    owner_table = u32(0x08, "address of the table of owners, if there are several")
+    active_count = u16(0x0C, "owners")
+    flag = u16(0x0E, "ResourceOwnedExclusive is 0x80")
+    shared_waiters = u32(0x10)
+    exclusive_waiters = u32(0x14)
+    owner_thread = u32(0x18, "address of the owner's ETHREAD; not a thread where one of the two lowest bits is set")
