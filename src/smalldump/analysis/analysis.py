@@ -10,10 +10,11 @@ from smalldump.analysis.parameters import decode_parameters
 from smalldump.analysis.plugins import AnalysisPlugin, Plugins
 from smalldump.analysis.remarks import Failure
 from smalldump.analysis.result import Analysis
+from smalldump.analysis.rules.rule import Case
 from smalldump.analysis.signature import signature_of
 from smalldump.analysis.stop_text import stop_text
 from smalldump.analysis.verdict import reach_verdict
-from smalldump.knowledge.catalog import bug_check
+from smalldump.knowledge.catalog import bug_check, culprit_hint
 from smalldump.model import Absent, Snapshot
 from smalldump.unwind import NO_CODE, CodeLookup, walk
 
@@ -35,13 +36,24 @@ def analyse(
     parameters = decode_parameters(machine, entry, lookup)
     stacks = walk(machine, lookup)
     others = Plugins(machine, plugins)
-    verdict = reach_verdict(machine, entry, parameters, stacks, lookup, more=others.evidence(stacks))
+    case = Case(
+        machine,
+        None if isinstance(stop, Absent) else stop.code,
+        (0, 0, 0, 0) if isinstance(stop, Absent) else stop.parameters,
+        entry,
+        None if isinstance(stop, Absent) else culprit_hint(stop.stored_code, stop.parameters),
+        parameters,
+        stacks,
+        lookup,
+        objects_of(machine, parameters, lookup),
+    )
+    verdict = reach_verdict(case, more=others.evidence(stacks))
     verdict = verdict._replace(next_steps=(*verdict.next_steps, *others.next_steps(verdict)))
     found = Analysis(
         entry,
         subcode.meaning if subcode else None,
         parameters,
-        objects_of(machine, parameters, lookup),
+        case.objects,
         stop_text(machine, entry, parameters),
         stacks,
         verdict,

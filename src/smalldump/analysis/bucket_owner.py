@@ -12,6 +12,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from smalldump.analysis.evidence import is_skipped
+from smalldump.analysis.other_stacks import stack_of_processor, stack_of_thread
 from smalldump.analysis.parameters import read_unicode_string
 from smalldump.analysis.places import place_of
 from smalldump.analysis.requests import device_driver, request_holder
@@ -19,9 +20,8 @@ from smalldump.knowledge.bucket_forms import BucketForm, Lead
 from smalldump.knowledge.drivers import driver
 from smalldump.knowledge.skipped_frames import is_skipped_function
 from smalldump.model import Absent, BugCheck, Module, Snapshot
-from smalldump.model.execution import ProcessorState, ThreadState
 from smalldump.model.symbols import PlaceName, SymbolOrigin
-from smalldump.unwind import CodeLookup, Frame, FrameTrust, Stacks, walk_from
+from smalldump.unwind import CodeLookup, Frame, FrameTrust, Stacks
 
 __all__ = ["BucketKind", "Owner", "bucket_owner", "function_of"]
 
@@ -138,22 +138,7 @@ def _of_frame(frame: Frame, module: Module) -> Owner:
 
 
 def _of_processor(machine: Snapshot, number: int, _stacks: Stacks, lookup: CodeLookup) -> Sequence[Frame] | None:
-    processors = () if isinstance(machine.processors, Absent) else machine.processors
-    found = next((each for each in processors if each.number == number and not each.crashed), None)
-    return None if found is None else _walked(machine, found, lookup)
-
-
-def _of_thread(machine: Snapshot, address: int, stacks: Stacks, lookup: CodeLookup) -> Sequence[Frame] | None:
-    if not isinstance(machine.thread, Absent) and machine.thread.address == address:
-        return stacks.crash.frames
-    found = next((each for each in machine.threads if each.thread.address == address), None)
-    return None if found is None else _walked(machine, found, lookup)
-
-
-def _walked(machine: Snapshot, state: ProcessorState | ThreadState, lookup: CodeLookup) -> Sequence[Frame] | None:
-    if isinstance(state.registers, Absent):
-        return None
-    return walk_from(machine, state.registers, state.stack, lookup).frames
+    return stack_of_processor(machine, number, lookup)
 
 
 def _at_address(machine: Snapshot, address: int) -> Owner:
@@ -205,7 +190,7 @@ def _by_nobody(_machine: Snapshot, _parameter: int) -> Owner:
     return _nobody()
 
 
-_OTHER_STACKS = {Lead.PROCESSOR: _of_processor, Lead.THREAD: _of_thread}
+_OTHER_STACKS = {Lead.PROCESSOR: _of_processor, Lead.THREAD: stack_of_thread}
 _LEADS: dict[Lead, Callable[[Snapshot, int], Owner]] = {
     Lead.ADDRESS: _at_address,
     Lead.UNLOADED: _unloaded,

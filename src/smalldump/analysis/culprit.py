@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from enum import Enum
+from functools import total_ordering
 from typing import NamedTuple
 
 __all__ = ["Confidence", "Culprit", "CulpritKind"]
 
 
+@total_ordering
 class Confidence(Enum):
-    """How sure a verdict is."""
+    """How sure a verdict is, in ascending order."""
 
     NONE = "none"
     LOW = "low"
     MEDIUM = "medium"
     HIGH = "high"
+
+    def __lt__(self, other: Confidence) -> bool:
+        return _RANK[self] < _RANK[other]
+
+
+_RANK = {confidence: rank for rank, confidence in enumerate(Confidence)}
 
 
 class CulpritKind(Enum):

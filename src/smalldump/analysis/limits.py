@@ -26,12 +26,20 @@ _OBJECTS = {
 
 
 def limits_of(
-    machine: Snapshot, hint: CulpritHint | None, parameters: Sequence[Parameter], stacks: Stacks
+    machine: Snapshot,
+    hint: CulpritHint | None,
+    parameters: Sequence[Parameter],
+    stacks: Stacks,
+    of_rule: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """What cannot be seen here, in sentences: first what holds for every dump of its kind, then what is missing."""
+    """What cannot be seen here, in sentences: first what holds for every dump of its kind, then what is missing.
+
+    Args:
+        of_rule: What the rule for the bug check misses; it takes the place of what the hint alone would say.
+    """
     return (
         *(() if machine.has_pages else _OF_EVERY_SMALL_DUMP),
-        *_missing_object(machine, hint, parameters),
+        *(of_rule or _missing_object(machine, hint, parameters)),
         *_missing_stack(machine),
         *_scanned(stacks),
     )

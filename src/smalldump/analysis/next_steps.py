@@ -22,16 +22,23 @@ _BY_CAUSE = {
 }
 
 
-def next_steps(kind: CulpritKind, culprit: Culprit | None, causes: Sequence[str]) -> tuple[str, ...]:
+def next_steps(
+    kind: CulpritKind, culprit: Culprit | None, causes: Sequence[str], of_rule: Sequence[str] = ()
+) -> tuple[str, ...]:
     """What to do, the most promising first.
 
     Args:
         kind: What the verdict blames.
         culprit: Whom, or None.
         causes: Usual causes of the bug check, the likeliest first, as in the knowledge room.
+        of_rule: What the rule for the bug check advises.
     """
     if kind in (CulpritKind.DRIVER, CulpritKind.UNLOADED_DRIVER) and culprit is not None:
-        return tuple(_for_driver(culprit))
+        return tuple(dict.fromkeys((*_for_driver(culprit), *of_rule)))
+    return tuple(of_rule) or tuple(_in_general(kind, culprit, causes))
+
+
+def _in_general(kind: CulpritKind, culprit: Culprit | None, causes: Sequence[str]) -> Sequence[str]:
     if kind is CulpritKind.PROCESS and culprit is not None:
         return tuple(_for_process(culprit))
     if kind is CulpritKind.HARDWARE:

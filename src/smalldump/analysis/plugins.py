@@ -12,10 +12,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from smalldump.analysis.evidence import Evidence, Kind
+from smalldump.analysis.evidence import Evidence
 from smalldump.analysis.remarks import Failure, Remark
 from smalldump.analysis.result import Analysis
 from smalldump.analysis.verdict import Verdict
+from smalldump.analysis.weights import Kind
 from smalldump.model import Absent, Snapshot
 from smalldump.unwind import Stacks
 

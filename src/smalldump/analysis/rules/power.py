@@ -1,0 +1,70 @@
+"""Devices that do not change their power state: 0x9F.
+
+Kind 3: the driver that has the power IRP, by its current stack location. Kind 4: whoever keeps the thread that holds
+the PnP lock, by that thread's own stack. The others name a device or driver object. What the thread that noticed has
+on its own stack says nothing. Source: Microsoft's page on 0x9F.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from smalldump.analysis.advice import FIRMWARE, kernel_dump
+from smalldump.analysis.evidence import Evidence, is_skipped
+from smalldump.analysis.other_stacks import stack_of_thread
+from smalldump.analysis.rules.clues import behind_device, behind_request, first_driver_of, named_by_windows
+from smalldump.analysis.rules.rule import Case, Opinion
+from smalldump.analysis.weights import Kind
+
+__all__ = ["rule"]
+
+_REQUEST, _LOCK = 3, 4
+_DEVICES = {1: (2,), 2: (3, 2), 5: (2,), 0x500: (4, 3)}
+_DRIVER_OBJECT = (2, 4)  # kind and parameter
+_KEEPS = "is the first driver on the stack of the thread that holds the PnP lock"
+_NO_IRP = "The power IRP that parameter 4 points to, or a device or driver object behind it, is not in the dump."
+_NO_THREAD = "The stack of the thread that holds the PnP lock (parameter 3) is not in the dump."
+_NO_DEVICE = "Parameter {number} points to the device object that would name the driver; its memory is not in the dump."
+_CHIPSET = "Update the chipset driver and the drivers of devices that sleep."
+_ALL_OBJECTS = "a small one seldom holds the devices and drivers that a power request passes"
+
+
+def rule(case: Case) -> Opinion:
+    """Who keeps the power request or the lock."""
+    named, found = tuple(named_by_windows(case)), tuple(_found(case))
+    limits = () if found else _limits(case)
+    steps = () if named or found else (_CHIPSET, FIRMWARE, kernel_dump(_ALL_OBJECTS))
+    return Opinion((*named, *found), limits=limits, steps=steps)
+
+
+def _found(case: Case) -> Iterator[Evidence]:
+    kind = case.value(1)
+    if kind == _REQUEST:
+        yield from behind_request(case, 4)
+    elif kind == _LOCK:
+        frames = stack_of_thread(case.machine, case.value(3), case.stacks, case.lookup) or ()
+        yield from first_driver_of(case, frames, Kind.STUCK_THREAD, _KEEPS)
+    elif kind in _DEVICES:
+        if kind == _DRIVER_OBJECT[0]:
+            yield from _of_driver_object(case, _DRIVER_OBJECT[1])
+        for number in _DEVICES[kind]:
+            yield from behind_device(case, number)
+
+
+def _of_driver_object(case: Case, number: int) -> Iterator[Evidence]:
+    name = next((each.driver for each in case.objects if each.parameter == number and each.driver), None)
+    module = case.machine.modules.named(name) if name else None
+    if module is not None and not is_skipped(module, case.machine):
+        yield Evidence(Kind.OBJECT_OWNER, module.name, f"parameter {number} is its driver object")
+
+
+def _limits(case: Case) -> tuple[str, ...]:
+    kind = case.value(1)
+    if kind == _REQUEST:
+        return (_NO_IRP,)
+    if kind == _LOCK:
+        return (_NO_THREAD,)
+    numbers = (number for number in _DEVICES.get(kind, ()) if case.value(number))
+    return tuple(
+        _NO_DEVICE.format(number=number) for number in numbers if case.value(number) not in case.machine.memory
+    )
