@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from smalldump.analysis.advice import COOLING, DISK, FIRMWARE, GRAPHICS, MEMORY, SYSTEM_FILES
 from smalldump.analysis.culprit import Culprit, CulpritKind
 from smalldump.knowledge.drivers import made_by
 
@@ -11,12 +12,12 @@ __all__ = ["next_steps"]
 
 _KERNEL_DUMP = "If it happens again: set Windows to write a kernel memory dump, which shows more."
 _BY_CAUSE = {
-    "memory": "Test the memory (Windows Memory Diagnostic or MemTest86), without overclocking or memory profiles.",
-    "hardware": "Check temperatures and power supply; undo overclocking; update the firmware.",
-    "storage": "Check the disk's health (SMART), its cable and its firmware, then the file system (chkdsk).",
-    "gpu": "Install the display driver anew; watch the graphics card's temperature and power.",
+    "memory": MEMORY,
+    "hardware": COOLING,
+    "storage": DISK,
+    "gpu": GRAPHICS,
     "power": "Update the chipset driver and the drivers of devices that sleep; look at the power plan.",
-    "firmware": "Update the firmware (BIOS or UEFI).",
+    "firmware": FIRMWARE,
     "corruption": "Turn on Driver Verifier for the drivers that do not come with Windows.",
     "security": "Look for software that changes the kernel: anti-cheat, old antivirus, malware.",
 }
@@ -59,4 +60,4 @@ def _for_driver(culprit: Culprit) -> Iterator[str]:
 
 def _for_process(culprit: Culprit) -> Iterator[str]:
     yield f"Look in the event log for what ended {culprit.name}."
-    yield "Check the system files (sfc /scannow) and the disk's health."
+    yield SYSTEM_FILES

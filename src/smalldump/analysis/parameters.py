@@ -11,7 +11,7 @@ from smalldump.knowledge.flags import access, irql_name
 from smalldump.model import Absent, Snapshot
 from smalldump.unwind import NO_CODE, CodeLookup
 
-__all__ = ["Parameter", "decode_parameters", "read_unicode_string"]
+__all__ = ["Parameter", "decode_parameters", "read_string", "read_unicode_string"]
 
 _TEXT_LIMIT = 256  # bytes of a string that a parameter points to
 _DECIMAL_LIMIT = 99_999  # larger numbers are sizes, hashes, masks: no easier to read in decimal
@@ -107,9 +107,15 @@ def _process(_places: Places, value: int) -> str:
 
 
 def _string(places: Places, value: int) -> str | None:
-    raw = places.machine.memory.read_some(value, _TEXT_LIMIT).partition(b"\0")[0]
+    text = read_string(places.machine, value)
+    return f'"{text}"' if text else _address(places, value)
+
+
+def read_string(machine: Snapshot, address: int) -> str | None:
+    """The text at `address`, which ends with a zero byte, where it is in the dump, longer than 1 and printable."""
+    raw = machine.memory.read_some(address, _TEXT_LIMIT).partition(b"\0")[0]
     text = raw.decode("ascii", "replace")
-    return f'"{text}"' if len(text) > 1 and text.isprintable() else _address(places, value)
+    return text if len(text) > 1 and text.isprintable() else None
 
 
 def read_unicode_string(machine: Snapshot, address: int) -> str | None:

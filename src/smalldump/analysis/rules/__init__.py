@@ -6,7 +6,7 @@
     general.py    the family of every bug check that has none of its own
 
 A family module offers `rule(case) -> Opinion`. Weights are in `analysis/weights.py`, words of advice in
-`analysis/next_steps.py`; `analysis/verdict.py` combines.
+`analysis/advice.py`; `analysis/verdict.py` combines.
 """
 
 from __future__ import annotations
