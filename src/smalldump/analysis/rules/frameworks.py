@@ -14,6 +14,7 @@ from smalldump.analysis.rules.clues import all_clues, at_parameter, behind_devic
 from smalldump.analysis.rules.rule import Case, Opinion
 from smalldump.analysis.weights import Kind
 from smalldump.knowledge.drivers import Role, driver
+from smalldump.model import Module
 from smalldump.unwind import FrameTrust
 
 __all__ = ["rule"]
@@ -27,11 +28,17 @@ _CLIENT = "it holds the framework's record of its clients"
 
 def rule(case: Case) -> Opinion:
     """The framework's client."""
-    evidence = (*all_clues(case), *_by_parameters(case), *_client(case))
+    found = (*all_clues(case), *_by_parameters(case), *_client(case))
+    evidence = tuple(piece for piece in found if not _is_framework(case.machine.modules.named(piece.module)))
     steps = (_DEVICE, FIRMWARE) if case.code in _USB else ()
     if evidence:
         return Opinion(evidence, steps=steps)
     return Opinion(limits=(_NOT_TOLD,), steps=steps or (verify_drivers(case.machine), kernel_dump(_CLIENT)))
+
+
+def _is_framework(module: Module | None) -> bool:
+    known = driver(module.file) if module else None
+    return known is not None and known.role in _ROLES and known.skip != "never"
 
 
 def _by_parameters(case: Case) -> Iterator[Evidence]:
@@ -50,8 +57,7 @@ def _client(case: Case) -> Iterator[Evidence]:
     before = False
     for frame in case.frames:
         module = frame.module
-        known = driver(module.file) if module else None
-        framework = known is not None and known.role in _ROLES and known.skip != "never"
+        framework = _is_framework(module)
         if before and module is not None and not framework and not is_skipped(module, case.machine):
             if frame.trust is not FrameTrust.SCAN:
                 yield Evidence(Kind.FRAMEWORK_CLIENT, module.name, f"{frame.words(case.bits)} called the framework")

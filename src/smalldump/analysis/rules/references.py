@@ -19,10 +19,8 @@ _COMPLETED_TWICE, _LOCKED_PAGES, _TRACKED = 0x44, 0x76, 0xCB
 _LATE = (0x18, 0x20, _LOCKED_PAGES)
 _FOUND_LATE = "The mistake is found when a process or thread ends, or the object goes: its maker may be gone."
 _NO_IRP = "The IRP that was completed twice (parameter 1), or the device behind it, is not in the dump."
-_TRACK = (
-    "Set TrackLockedPages (DWORD 1 under HKLM\\SYSTEM\\CurrentControlSet\\Control\\Session Manager\\Memory Management): "
-    "the next stop is 0xCB and names the driver."
-)
+_KEY = r"HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Memory Management"
+_TRACK = f"Set TrackLockedPages to 1 (DWORD under {_KEY}): the next stop is 0xCB and names the driver."
 _DRIVERS = "it holds the devices that the request passed"
 
 
