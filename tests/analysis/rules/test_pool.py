@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from smalldump.analysis.culprit import Confidence, CulpritKind
 from smalldump.analysis.weights import Kind
 from tests.analysis.rules.cases import driver_of, says, verdict
 
-AWAY = 0xFFFFC48F70000000
+AWAY, BLOCK = 0xFFFFC48F70000000, 0xFFFFC00000005000
 
 
 @pytest.mark.parametrize(
@@ -34,9 +36,8 @@ def test_damage_with_nobody_in_sight_is_undecided() -> None:
     assert verdict(0x19, 0x20, AWAY).kind is CulpritKind.UNDECIDED
 
 
-@pytest.mark.parametrize(("tag", "file"), [(b"Afd0", "afd.sys")])
-def test_the_owner_of_a_damaged_block_is_a_candidate(tag: bytes, file: str) -> None:
-    header = struct.pack("<BBBB4sQ", 0, 0, 4, 2, tag, 0)
-    found = verdict(0x19, 0x20, PLACE, file="wobblefs.sys", other=file, memory={PLACE: header})
-    owners = [piece for piece in found.evidence if piece.kind is Kind.POOL_OWNER]
-    assert [piece.module for piece in owners] in ([], ["afd"])
+def test_the_owner_of_a_damaged_block_is_a_candidate() -> None:
+    header = struct.pack("<BBBB4sQ", 0, 0, 4, 2, b"COMX", 0)
+    found = verdict(0x19, 0x20, BLOCK, other="serial.sys", memory={BLOCK: header})
+    assert (driver_of(found), found.confidence) == ("serial.sys", Confidence.LOW)
+    assert found.evidence[0].kind is Kind.POOL_OWNER

@@ -23,7 +23,12 @@ def overflow(*frames: tuple[int, int], limit: int | Absent) -> Case:
 
 
 BASE = 0xFFFFA00000020000
-FRAMES = ((KERNEL + 0x10, BASE), (OTHER + 0x10, BASE + 0x100), (DRIVER + 0x10, BASE + 0x200), (KERNEL + 0x20, BASE + 0x2200))
+FRAMES = (
+    (KERNEL + 0x10, BASE),
+    (OTHER + 0x10, BASE + 0x100),
+    (DRIVER + 0x10, BASE + 0x200),
+    (KERNEL + 0x20, BASE + 0x2200),
+)
 
 
 def test_the_driver_that_fills_the_stack_is_evidence() -> None:
