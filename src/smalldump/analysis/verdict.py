@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from smalldump.analysis.context import context_of
 from smalldump.analysis.culprit import Confidence, Culprit, CulpritKind
 from smalldump.analysis.evidence import Evidence
 from smalldump.analysis.limits import limits_of
@@ -35,6 +36,7 @@ class Verdict(NamedTuple):
         candidates: Drivers by score, the highest first.
         limits: What this dump cannot show.
         next_steps: What to do.
+        context: What else to know of the machine: facts that blame nobody.
     """
 
     kind: CulpritKind
@@ -45,6 +47,7 @@ class Verdict(NamedTuple):
     candidates: tuple[Candidate, ...]
     limits: tuple[str, ...]
     next_steps: tuple[str, ...]
+    context: tuple[str, ...] = ()
 
 
 def reach_verdict(case: Case, *, more: Sequence[Evidence] = ()) -> Verdict:
@@ -66,6 +69,7 @@ def reach_verdict(case: Case, *, more: Sequence[Evidence] = ()) -> Verdict:
         candidates,
         limits_of(case.machine, case.hint, case.parameters, case.stacks, opinion.limits),
         next_steps(found.kind, found.culprit, causes, opinion.steps),
+        context_of(case.machine, found.culprit.file if found.culprit else None),
     )
 
 
