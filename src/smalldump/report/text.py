@@ -138,6 +138,7 @@ def _full(report: Document, width: int) -> list[str]:
     lines += _names(report, width)
     lines += _bullets("What to do next", report["verdict.next_steps"] or (), width)
     lines += _bullets("What this dump cannot show", report["verdict.limits"] or (), width)
+    lines += _bullets("What else to know", report["verdict.context"] or (), width)
     return lines
 
 

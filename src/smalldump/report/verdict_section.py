@@ -28,6 +28,7 @@ def verdict_section(analysis: Analysis) -> JsonObject:
         "signature": _signature(analysis.signature),
         "next_steps": list(verdict.next_steps),
         "limits": list(verdict.limits),
+        "context": list(verdict.context),
         "remarks": [remark._asdict() for remark in analysis.remarks],
     }
 
