@@ -229,7 +229,8 @@ def test_vmware(tmp_path: Path, named: str, blocks: bool) -> None:
     (tmp_path / "Windows.vmem").write_bytes(b"".join(MEMORY.values()))
     with open_physical(tmp_path / f"Windows{named}") as found:
         holds(found)
-        assert (found.kind, found.machine, found.troubles) == ("VMware memory", X64, ())
+        other = "state out of Windows.vmss" if named == ".vmem" else "memory out of Windows.vmem"
+        assert (found.kind, found.machine, found.troubles) == (f"VMware memory, {other}", X64, ())
         first, second = found.cpus
         assert {name: first.registers.values[name] for name in ("rax", "rip", "rsp", "rbp", "efl")} == {
             name: STATE[name] for name in ("rax", "rip", "rsp", "rbp", "efl")

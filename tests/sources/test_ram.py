@@ -5,8 +5,6 @@ from __future__ import annotations
 import lzma
 import struct
 from collections.abc import Callable
-from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,68 +18,10 @@ from smalldump.sources.ram import RamSnapshot
 from smalldump.sources.small import SmallDump
 from tests.physical_files import elf_core, lime_image, qemu_note
 from tests.synth.big_machine import BigMachine
-from tests.synth.builder import DumpBuilder
-from tests.synth.stories import demo, xp
+from tests.synth.imaged import STORIES, imaged, pages, raw
 
 PAGE = 0x1000
-SHARED = {64: 0xFFFFF78000000000, 32: 0xFFDF0000}
-SELF = {64: 0x180 - 0x18, 32: 0x120 - 0x1C}
-TIME, UPTIME = 133_563_846_122_857_196, 238_299_448_395
-STORIES: dict[str, Callable[[], DumpBuilder]] = {"x64": demo.builder, "x86": xp.builder}
 FACTS = ["machine", "build_lab", "bug_check", "process", "thread", "modules"]
-
-
-@cache
-def bare(story: str) -> BigMachine:
-    """The machine of a story with what a kernel is found by: KUSER_SHARED_DATA, KPCRs, tables that name themselves."""
-    story_facts = STORIES[story]()
-    machine = BigMachine(replace(story_facts, process=replace(story_facts.process, directory_table_base=0x200000)))
-    facts, bits = machine.facts, machine.bits
-    machine.write(machine.at["NtBuildLab"], _lab(facts))
-    machine.pointers(machine.at["KiBugcheckData"], *(value % (1 << bits) for value in facts.bug_check))
-    page = bytearray(PAGE)
-    for offset, value in ((0x08, UPTIME), (0x14, TIME)):
-        struct.pack_into("<III", page, offset, value & 0xFFFFFFFF, value >> 32, value >> 32)
-    page[0x30:0x44] = "C:\\Windows".encode("utf-16-le")
-    struct.pack_into("<III", page, 0x260, facts.windows.build if bits == 64 else 0, facts.product_type or 1, 1)
-    struct.pack_into("<II", page, 0x26C, *((10, 0) if bits == 64 else (5, 1)))
-    struct.pack_into("<I", page, 0x2D0, facts.suite_mask or 0x100)
-    machine.write(SHARED[bits], bytes(page))
-    array = machine.at["KiProcessorBlock"]
-    for number in range(facts.processors):
-        prcb = int.from_bytes(machine.memory_at(array + number * machine.word, machine.word), "little")
-        machine.pointers(prcb - SELF[bits], prcb - (0x180 if bits == 64 else 0x120))
-    machine.pointers(array + facts.processors * machine.word, 0)
-    _name_itself(machine)
-    return machine
-
-
-def _lab(facts: DumpBuilder) -> bytes:
-    return (facts.windows.build_lab or f"{facts.windows.build}.xpsp_sp3_qfe").encode() + b"\0"
-
-
-def _name_itself(machine: BigMachine) -> None:
-    tables = machine.tables
-    if machine.mode == "X64":
-        tables.put(tables.root + 8 * 0x1ED, tables.root | 0x63)
-    elif machine.mode == "X86":
-        tables.put(tables.root + 4 * 0x300, tables.root | 0x63)
-    else:
-        for quarter in range(4):
-            tables.entry_address(quarter << 30, 2)
-        directories = [tables.get(tables.root + 8 * quarter) & -PAGE for quarter in range(4)]
-        for quarter, directory in enumerate(directories):
-            tables.put(directories[3] + 8 * quarter, directory | 0x63)
-
-
-def pages(machine: BigMachine) -> dict[int, bytes]:
-    return {address // PAGE: bytes(page) for address, page in machine.tables.memory.items()}
-
-
-def raw(machine: BigMachine) -> bytes:
-    memory = pages(machine)
-    last = max(*memory, (16 << 20) // PAGE - 1)
-    return b"".join(memory.get(number, bytes(PAGE)) for number in range(last + 1))
 
 
 def core(machine: BigMachine, **registers: int) -> bytes:
@@ -99,9 +39,9 @@ CONTAINERS: dict[str, Callable[[BigMachine], bytes]] = {
 @pytest.fixture(scope="module", params=[(story, kind) for story in STORIES for kind in CONTAINERS], ids="-".join)
 def pair(request: pytest.FixtureRequest) -> tuple[RamSnapshot, SmallDump]:
     story, kind = request.param
-    opened = open_snapshot(memoryview(CONTAINERS[kind](bare(story))), "memory")
+    opened = open_snapshot(memoryview(CONTAINERS[kind](imaged(story))), "memory")
     assert isinstance(opened, RamSnapshot)
-    return opened, SmallDump(memoryview(bare(story).facts.build().bytes))
+    return opened, SmallDump(memoryview(imaged(story).facts.build().bytes))
 
 
 @pytest.mark.parametrize("fact", FACTS)
@@ -152,7 +92,7 @@ def test_every_found_fact_says_how(pair: tuple[RamSnapshot, SmallDump]) -> None:
 
 def stopped_by_nobody() -> BigMachine:
     """A machine that a monitor stopped: no bug check, no frozen registers."""
-    machine = bare.__wrapped__("x64")
+    machine = imaged.__wrapped__("x64")
     facts = machine.facts
     machine.write(machine.at["KiBugcheckData"], bytes(40))
     for number in range(facts.processors):
@@ -192,7 +132,7 @@ def test_memory_without_windows() -> None:
 
 def test_a_closed_image() -> None:
     closed: list[bool] = []
-    snapshot = RamSnapshot(memoryview(raw(bare("x64"))), "memory.raw", lambda: closed.append(True))
+    snapshot = RamSnapshot(memoryview(raw(imaged("x64"))), "memory.raw", lambda: closed.append(True))
     assert snapshot.bug_check
     snapshot.close()
     assert closed == [True]
@@ -205,11 +145,11 @@ def test_a_closed_image() -> None:
 
 
 def test_a_complete_dump_with_a_wrong_root() -> None:
-    data = bytearray(bare("x64").complete())
+    data = bytearray(imaged("x64").complete())
     struct.pack_into("<Q", data, 0x10, 0x7000)
     dump = BigDump(memoryview(data), "broken.dmp")
-    assert dump.build_lab == BigDump(memoryview(bare("x64").complete())).build_lab
-    assert len(dump.modules) == len(bare("x64").facts.drivers)
+    assert dump.build_lab == BigDump(memoryview(imaged("x64").complete())).build_lab
+    assert len(dump.modules) == len(imaged("x64").facts.drivers)
 
 
 def test_an_encoded_block_of_a_stopped_machine(samples: Path) -> None:

@@ -13,14 +13,15 @@ from pathlib import Path
 from smalldump.errors import SourceUnreadable
 from smalldump.intake.bytesource import ByteSource, open_file
 from smalldump.intake.containers import container_of
-from smalldump.intake.entries import START_BYTES, read_whole
 from smalldump.intake.files import first_bytes
 from smalldump.intake.folders import files_under
-from smalldump.intake.limits import DEFAULT_LIMITS, Limits, Refused
+from smalldump.intake.limits import DEFAULT_LIMITS, Limits
 from smalldump.intake.names import is_archive_name, is_dump_name, is_dump_start, printable
 from smalldump.intake.origins import Member, Origin, shown_name, why
+from smalldump.intake.piped import piped_origins
 from smalldump.intake.spool import is_packed_memory, open_spooled
-from smalldump.intake.unpack import unpack_bytes, unpack_file
+from smalldump.intake.unpack import unpack_file
+from smalldump.memory import FileMapping
 
 __all__ = ["expand", "open_origin", "open_single"]
 
@@ -36,7 +37,8 @@ def expand(paths: Iterable[str | os.PathLike[str]], *, limits: Limits = DEFAULT_
       unpacks it into a temporary file, and says what that has cost (`ByteSource.remark`).
     * A folder stands for the dumps in it and in the folders below, by name, archives included.
     * ``archive.zip!member.dmp``, as members are shown, stands for that member where no file is called so.
-    * ``-`` stands for standard input, read up to the limit of one member.
+    * ``-`` stands for standard input. It and a pipe that is named are read to their end: an image of physical memory
+      into a temporary file, anything else up to the limit of one member.
 
     Never raises for what it finds: what cannot be read is an origin with an error in its place, and the rest
     follows. That goes for folders and archives without dumps, too, if they were named.
@@ -53,6 +55,15 @@ def open_origin(origin: Origin, *, limits: Limits = DEFAULT_LIMITS) -> ByteSourc
     """
     if origin.error is not None:
         raise SourceUnreadable(origin.error.path, origin.error.why)
+    if isinstance(origin.data, FileMapping):
+        return ByteSource(
+            origin.name,
+            origin.path,
+            memoryview(origin.data),
+            origin.data,
+            file_name=origin.file_name,
+            remark=origin.remark,
+        )
     if origin.data is not None:
         return ByteSource(origin.name, origin.path, origin.data, file_name=origin.file_name)
     if origin.path is None:
@@ -87,7 +98,7 @@ def _named(text: str, limits: Limits) -> Iterator[Origin]:
         return
     path = Path(text)
     try:
-        is_folder = stat.S_ISDIR(os.stat(path).st_mode)
+        mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:
         archive = _archive_before_mark(text)
         if archive is not None:
@@ -95,9 +106,12 @@ def _named(text: str, limits: Limits) -> Iterator[Origin]:
         else:
             yield Origin(path, error=SourceUnreadable(shown_name(path), why(error)))
         return
-    yield from _or_none_found(
-        path, _folder(path, limits) if is_folder else _file(path, limits), "folder" if is_folder else "archive"
-    )
+    if stat.S_ISFIFO(mode):
+        yield from _pipe(path, limits)
+    elif stat.S_ISDIR(mode):
+        yield from _or_none_found(path, _folder(path, limits), "folder")
+    else:
+        yield from _or_none_found(path, _file(path, limits), "archive")
 
 
 def _or_none_found(path: Path | None, origins: Iterator[Origin], kind: str) -> Iterator[Origin]:
@@ -154,17 +168,22 @@ def _other_file(path: Path, limits: Limits) -> Iterator[Origin]:
 
 
 def _standard_input(limits: Limits) -> Iterator[Origin]:
-    try:
-        if sys.stdin is None:
-            raise Refused("this program was started without standard input")
-        data = read_whole(sys.stdin.buffer, limits.member_bytes)
-    except (OSError, ValueError) as error:
-        yield Origin(None, error=SourceUnreadable(shown_name(None), why(error)))
+    if sys.stdin is None:
+        why_not = "this program was started without standard input"
+        yield Origin(None, error=SourceUnreadable(shown_name(None), why_not))
         return
-    if container_of(data[:START_BYTES]) is None:
-        yield Origin(None, data=data)
-    else:
-        yield from _or_none_found(None, unpack_bytes(data, limits), "archive")
+    yield from _or_none_found(None, piped_origins(None, sys.stdin.buffer, limits), "archive")
+
+
+def _pipe(path: Path, limits: Limits) -> Iterator[Origin]:
+    """A pipe that was named, which waits for whoever writes into it; pipes in folders are passed over."""
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        yield Origin(path, error=SourceUnreadable(shown_name(path), why(error)))
+        return
+    with stream:
+        yield from _or_none_found(path, piped_origins(path, stream, limits), "archive")
 
 
 def _leads_to(wanted: tuple[Member, ...], members: tuple[Member, ...]) -> bool:

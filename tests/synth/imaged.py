@@ -1,0 +1,75 @@
+"""Whole machines as an image of their memory shows them: all that leads to the kernel is there, no dump header."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+from tests.synth.big_machine import BigMachine
+from tests.synth.builder import DumpBuilder
+from tests.synth.stories import demo, xp
+
+__all__ = ["STORIES", "imaged", "pages", "raw"]
+
+PAGE = 0x1000
+_SHARED = {64: 0xFFFFF78000000000, 32: 0xFFDF0000}
+_SELF = {64: 0x180 - 0x18, 32: 0x120 - 0x1C}
+_TIME, _UPTIME = 133_563_846_122_857_196, 238_299_448_395
+STORIES: dict[str, Callable[[], DumpBuilder]] = {"x64": demo.builder, "x86": xp.builder}
+
+
+@cache
+def imaged(story: str) -> BigMachine:
+    """The machine of a story (`x64`, `x86`) with what a kernel is found by: KUSER_SHARED_DATA, KPCRs and such."""
+    story_facts = STORIES[story]()
+    machine = BigMachine(replace(story_facts, process=replace(story_facts.process, directory_table_base=0x200000)))
+    facts, bits = machine.facts, machine.bits
+    machine.write(machine.at["NtBuildLab"], _lab(facts))
+    machine.pointers(machine.at["KiBugcheckData"], *(value % (1 << bits) for value in facts.bug_check))
+    page = bytearray(PAGE)
+    for offset, value in ((0x08, _UPTIME), (0x14, _TIME)):
+        struct.pack_into("<III", page, offset, value & 0xFFFFFFFF, value >> 32, value >> 32)
+    page[0x30:0x44] = "C:\\Windows".encode("utf-16-le")
+    struct.pack_into("<III", page, 0x260, facts.windows.build if bits == 64 else 0, facts.product_type or 1, 1)
+    struct.pack_into("<II", page, 0x26C, *((10, 0) if bits == 64 else (5, 1)))
+    struct.pack_into("<I", page, 0x2D0, facts.suite_mask or 0x100)
+    machine.write(_SHARED[bits], bytes(page))
+    array = machine.at["KiProcessorBlock"]
+    for number in range(facts.processors):
+        prcb = int.from_bytes(machine.memory_at(array + number * machine.word, machine.word), "little")
+        machine.pointers(prcb - _SELF[bits], prcb - (0x180 if bits == 64 else 0x120))
+    machine.pointers(array + facts.processors * machine.word, 0)
+    _name_itself(machine)
+    return machine
+
+
+def _lab(facts: DumpBuilder) -> bytes:
+    return (facts.windows.build_lab or f"{facts.windows.build}.xpsp_sp3_qfe").encode() + b"\0"
+
+
+def _name_itself(machine: BigMachine) -> None:
+    tables = machine.tables
+    if machine.mode == "X64":
+        tables.put(tables.root + 8 * 0x1ED, tables.root | 0x63)
+    elif machine.mode == "X86":
+        tables.put(tables.root + 4 * 0x300, tables.root | 0x63)
+    else:
+        for quarter in range(4):
+            tables.entry_address(quarter << 30, 2)
+        directories = [tables.get(tables.root + 8 * quarter) & -PAGE for quarter in range(4)]
+        for quarter, directory in enumerate(directories):
+            tables.put(directories[3] + 8 * quarter, directory | 0x63)
+
+
+def pages(machine: BigMachine) -> dict[int, bytes]:
+    """Its memory: page frame number to 4 KiB."""
+    return {address // PAGE: bytes(page) for address, page in machine.tables.memory.items()}
+
+
+def raw(machine: BigMachine) -> bytes:
+    """Its memory as it lies, gaps zero; 16 MiB at least."""
+    memory = pages(machine)
+    last = max(*memory, (16 << 20) // PAGE - 1)
+    return b"".join(memory.get(number, bytes(PAGE)) for number in range(last + 1))
