@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 __all__ = [
     "arm64_note",
@@ -208,8 +208,16 @@ def elf_core(memory: Memory, notes: bytes = b"", bits: int = 64, machine: int = 
     return out + bytes(section) + notes + _pages(memory)
 
 
-def kdump(memory: Memory, frames: int, notes: bytes = b"", bits: int = 64, status: int = 1) -> bytes:
-    """A kdump-compressed file, version 6; every third page is stored as it is, equal pages share their bytes."""
+def kdump(
+    memory: Memory,
+    frames: int,
+    notes: bytes = b"",
+    bits: int = 64,
+    *,
+    status: int = 1,
+    pack: Callable[[bytes], bytes] = zlib.compress,
+) -> bytes:
+    """A kdump-compressed file, version 6; every third page is stored as it is, the others are packed."""
     blocks = 1 + (len(notes) + 4095) // 4096
     one = (frames // 8 + 4096) // 4096
     head = bytearray(4096)
@@ -227,8 +235,8 @@ def kdump(memory: Memory, frames: int, notes: bytes = b"", bits: int = 64, statu
     place = len(out) + 24 * len(memory)
     descriptors, data = b"", b""
     for index, number in enumerate(sorted(memory)):
-        packed = memory[number] if index % 3 == 0 else zlib.compress(memory[number])
-        descriptors += struct.pack("<QIIQ", place + len(data), len(packed), int(index % 3 != 0), 0)
+        packed = memory[number] if index % 3 == 0 else pack(memory[number])
+        descriptors += struct.pack("<QIIQ", place + len(data), len(packed), status if index % 3 else 0, 0)
         data += packed
     return out + descriptors + data
 

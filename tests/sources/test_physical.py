@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import lzma
 import struct
+import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import cramjam
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +20,7 @@ from smalldump.model.absent import Absent
 from smalldump.model.machine import ARM64, X64, X86
 from smalldump.sources.physical import open_physical
 from smalldump.sources.physical_memory import PhysicalMemory
+from tests.lzo_streams import lzo_run
 from tests.physical_files import (
     arm64_note,
     bitmap_dump,
@@ -193,10 +197,38 @@ def test_kdump(bits: int, flat: bool) -> None:
     assert found.space.next_readable(4 * PAGE + 5, 9 * PAGE) is None
 
 
-@pytest.mark.parametrize(("flag", "name"), [(2, "lzo"), (4, "snappy"), (0x20, "zstd")])
-def test_kdumps_of_other_compressions_are_refused(flag: int, name: str) -> None:
-    with pytest.raises(UnsupportedFormat, match=name):
+PACKERS: dict[int, Callable[[bytes], bytes]] = {
+    1: zlib.compress,
+    2: lzo_run,
+    4: lambda data: bytes(cramjam.snappy.compress_raw(data)),
+    0x20: lambda data: bytes(cramjam.zstd.compress(data)),
+}
+
+
+@pytest.mark.parametrize("flag", PACKERS)
+def test_kdumps_of_other_compressions(flag: int) -> None:
+    holds(open_physical(kdump(MEMORY, FRAMES, status=flag, pack=PACKERS[flag])))
+
+
+@pytest.mark.parametrize(("flag", "name"), [(4, "snappy"), (0x20, "zstd")])
+def test_a_kdump_names_the_package_that_it_needs(flag: int, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cramjam", None)
+    with pytest.raises(UnsupportedFormat, match=f"{name}: reading it needs the package cramjam"):
         open_physical(kdump(MEMORY, FRAMES, status=flag))
+
+
+@pytest.mark.parametrize("flag", [*PACKERS, 8, 0x80000000])
+@pytest.mark.parametrize("packed", [b"", b"\x11", b"\xff" * 99, bytes(4096)])
+def test_pages_that_cannot_be_unpacked_are_not_there(flag: int, packed: bytes) -> None:
+    found = open_physical(kdump(MEMORY, FRAMES, status=flag, pack=lambda _: packed))
+    assert found.space.read_some(PAGE, PAGE) == page(1)  # which is stored as it is
+    assert found.space.read_some(2 * PAGE, PAGE) == b""
+
+
+@pytest.mark.parametrize("flag", PACKERS)
+def test_pages_that_unfold_to_more_end_there(flag: int) -> None:
+    found = open_physical(kdump(MEMORY, FRAMES, status=flag, pack=lambda _: PACKERS[flag](bytes(1 << 20))))
+    assert found.space.read_some(2 * PAGE, PAGE) in (b"", bytes(PAGE))
 
 
 def test_a_damaged_page_of_a_kdump_is_not_there() -> None:

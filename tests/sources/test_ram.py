@@ -25,7 +25,8 @@ FACTS = ["machine", "build_lab", "bug_check", "process", "thread", "modules"]
 
 
 def core(machine: BigMachine, **registers: int) -> bytes:
-    notes = qemu_note({"cr3": machine.tables.root, "rip": 0x7FF712345678, "rsp": 0x12340000} | registers)
+    told = {"cr0": 0x80050033, "cr3": machine.tables.root, "rip": 0x7FF712345678, "rsp": 0x12340000}
+    notes = qemu_note(told | registers)
     return elf_core(pages(machine), notes, 64, 62 if machine.bits == 64 else 3)
 
 

@@ -1,12 +1,11 @@
 """Physical memory out of a kdump-compressed file of QEMU: pages compressed one by one, plain or flattened.
 
-Pages are unpacked when they are asked for, by zlib; lzo, snappy and zstd need libraries that are not used here.
+Pages are unpacked when they are asked for. QEMU calls each machine x86_64 here, so its processors tell what it is.
 """
 
 from __future__ import annotations
 
 import struct
-import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
 
@@ -19,14 +18,14 @@ from smalldump.layout.kdump import (
     PageDescriptor,
 )
 from smalldump.memory import PAGE, FileSpace, PageBitmap, PhysicalSpace, Run, RunSpace
+from smalldump.model.absent import Absent, present
 from smalldump.model.machine import ARM64, X64, X86, Machine
-from smalldump.sources.elf_notes import cpu_states
+from smalldump.sources.elf_notes import cpu_states, machine_told
+from smalldump.sources.kdump_pages import require_unpackers, unpacked_page
 from smalldump.sources.physical_memory import PhysicalMemory
 
 __all__ = ["open_flat", "open_kdump"]
 
-_ZLIB = 1
-_OTHERS = {2: "lzo", 4: "snappy", 0x20: "zstd"}
 _MOST_BITS = 1 << 34
 _MOST_NOTES = 16 << 20
 _KEPT_PAGES = 64
@@ -44,15 +43,11 @@ def open_kdump(file: FileSpace) -> PhysicalMemory:
     """The physical memory and the processors of a kdump-compressed file.
 
     Raises:
-        UnsupportedFormat: Its pages are compressed by something else than zlib.
+        UnsupportedFormat: Its pages are compressed by something that needs a package which is not there.
         FormatError: Its headers cannot be true.
     """
     header = _header(file)
-    others = [name for flag, name in _OTHERS.items() if header.status & flag]
-    if others:
-        raise UnsupportedFormat(
-            f"a kdump of pages compressed by {others[0]}, which is not unpacked here: dump as kdump-zlib or ELF"
-        )
+    require_unpackers(header.status)
     narrow = isinstance(header, DiskDumpHeader32)
     second = (KdumpSubHeader32 if narrow else KdumpSubHeader64)(file.read_some(PAGE, KdumpSubHeader64.SIZE))
     bits = second.max_mapnr_64 if header.header_version >= 6 else header.max_mapnr
@@ -68,9 +63,11 @@ def open_kdump(file: FileSpace) -> PhysicalMemory:
     space = _KdumpSpace(file, PageBitmap(file, bitmaps + half, bits), bitmaps + 2 * half)
     if next(space.ranges(), None) is None:
         raise Truncated("no page of the kdump is in the file", found=f"{file.size:#x} bytes")
-    machine = _machine(header)
-    notes = file.read_some(second.offset_note, min(second.note_size, _MOST_NOTES))
-    return PhysicalMemory("kdump-compressed file", space, machine, cpus=tuple(cpu_states(machine, [notes])))
+    notes = [file.read_some(second.offset_note, min(second.note_size, _MOST_NOTES))]
+    machine = _machine(header, notes)
+    cpus = tuple(cpu_states(present(machine) or X64, notes))
+    most = file.size // PageDescriptor.SIZE * PAGE  # no page without a descriptor of its own
+    return PhysicalMemory("kdump-compressed file", space, machine, cpus=cpus, stored=most)
 
 
 def _header(file: FileSpace) -> _Header:
@@ -84,13 +81,13 @@ def _header(file: FileSpace) -> _Header:
     return header
 
 
-def _machine(header: _Header) -> Machine:
+def _machine(header: _Header, notes: list[bytes]) -> Machine | Absent:
     if isinstance(header, DiskDumpHeader32):
         return X86
     name = header.machine.partition(b"\0")[0]
     if name not in _MACHINES:
         raise UnsupportedFormat("a kdump of another machine", expected="x86_64 or aarch64", found=repr(name))
-    return _MACHINES[name]
+    return ARM64 if _MACHINES[name] is ARM64 else machine_told(notes, X64)
 
 
 class _KdumpSpace(PhysicalSpace):
@@ -130,14 +127,7 @@ class _KdumpSpace(PhysicalSpace):
             return b""
         descriptor = PageDescriptor(data)
         packed = self._file.read_some(descriptor.offset, min(descriptor.size, 2 * PAGE))
-        if not descriptor.flags:
-            return packed[:PAGE]
-        if descriptor.flags != _ZLIB:
-            return b""
-        try:
-            return zlib.decompressobj().decompress(packed, PAGE)
-        except zlib.error:
-            return b""
+        return unpacked_page(packed, descriptor.flags)
 
     def ranges(self) -> Iterator[tuple[int, int]]:
         """By the bitmap; damaged pages count as there."""
