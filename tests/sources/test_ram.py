@@ -11,12 +11,13 @@ import pytest
 
 from smalldump.errors import NotADump, SourceUnreadable, UnsupportedFormat
 from smalldump.model import Absent, Snapshot
+from smalldump.model.machine import ARM64
 from smalldump.sources.big import BigDump
 from smalldump.sources.crashed_processor import Sign
 from smalldump.sources.detect import open_snapshot
 from smalldump.sources.ram import RamSnapshot
 from smalldump.sources.small import SmallDump
-from tests.physical_files import elf_core, lime_image, qemu_note
+from tests.physical_files import arm64_note, elf_core, lime_image, qemu_note
 from tests.synth.big_machine import BigMachine
 from tests.synth.imaged import STORIES, imaged, pages, raw
 
@@ -25,6 +26,8 @@ FACTS = ["machine", "build_lab", "bug_check", "process", "thread", "modules"]
 
 
 def core(machine: BigMachine, **registers: int) -> bytes:
+    if machine.mode == "ARM64":
+        return elf_core(pages(machine), arm64_note(range(31), 0x12340000, 0x7FF712345678, 0x3C5), machine=183)
     told = {"cr0": 0x80050033, "cr3": machine.tables.root, "rip": 0x7FF712345678, "rsp": 0x12340000}
     notes = qemu_note(told | registers)
     return elf_core(pages(machine), notes, 64, 62 if machine.bits == 64 else 3)
@@ -47,8 +50,16 @@ def pair(request: pytest.FixtureRequest) -> tuple[RamSnapshot, SmallDump]:
 
 @pytest.mark.parametrize("fact", FACTS)
 def test_the_same_facts_as_the_small_dump(pair: tuple[RamSnapshot, SmallDump], fact: str) -> None:
+    if pair[0].machine is ARM64 and fact == "thread":
+        assert guessed(pair[0])
+        return
     ram, small = (_comparable(machine, fact) for machine in pair)
     assert ram == small or (fact == "build_lab" and isinstance(small, Absent))
+
+
+def guessed(ram: RamSnapshot) -> bool:
+    """Whether nothing told the processor: on ARM64 the arguments of KeBugCheckEx are in no register any more."""
+    return ram.crashed is not None and ram.crashed.sign is Sign.GUESS
 
 
 def _comparable(machine: Snapshot, fact: str) -> object:
@@ -68,6 +79,9 @@ def test_registers_and_stack(pair: tuple[RamSnapshot, SmallDump]) -> None:
     ram, small = pair
     assert not isinstance(ram.stack, Absent)
     assert not isinstance(small.stack, Absent)
+    if ram.machine is ARM64:
+        assert guessed(ram)
+        return
     assert ram.stack.start == small.stack.start
     assert bytes(small.stack.data) == bytes(ram.stack.data)[: len(small.stack.data)]
     assert ram.crashed is not None

@@ -9,7 +9,7 @@ from functools import cache
 
 from tests.synth.big_machine import BigMachine
 from tests.synth.builder import DumpBuilder
-from tests.synth.stories import demo, xp
+from tests.synth.stories import arm64, demo, xp
 
 __all__ = ["STORIES", "imaged", "pages", "raw"]
 
@@ -17,12 +17,13 @@ PAGE = 0x1000
 _SHARED = {64: 0xFFFFF78000000000, 32: 0xFFDF0000}
 _SELF = {64: 0x180 - 0x18, 32: 0x120 - 0x1C}
 _TIME, _UPTIME = 133_563_846_122_857_196, 238_299_448_395
-STORIES: dict[str, Callable[[], DumpBuilder]] = {"x64": demo.builder, "x86": xp.builder}
+STORIES: dict[str, Callable[[], DumpBuilder]] = {"x64": demo.builder, "x86": xp.builder, "arm64": arm64.builder}
+_NATIVE = {0x14C: 0, 0x8664: 9, 0xAA64: 12}  # PROCESSOR_ARCHITECTURE_*
 
 
 @cache
 def imaged(story: str) -> BigMachine:
-    """The machine of a story (`x64`, `x86`) with what a kernel is found by: KUSER_SHARED_DATA, KPCRs and such."""
+    """The machine of a story with what a kernel is found by: KUSER_SHARED_DATA, KPCRs and such."""
     story_facts = STORIES[story]()
     machine = BigMachine(replace(story_facts, process=replace(story_facts.process, directory_table_base=0x200000)))
     facts, bits = machine.facts, machine.bits
@@ -33,11 +34,13 @@ def imaged(story: str) -> BigMachine:
         struct.pack_into("<III", page, offset, value & 0xFFFFFFFF, value >> 32, value >> 32)
     page[0x30:0x44] = "C:\\Windows".encode("utf-16-le")
     struct.pack_into("<III", page, 0x260, facts.windows.build if bits == 64 else 0, facts.product_type or 1, 1)
+    if bits == 64:
+        struct.pack_into("<H", page, 0x26A, _NATIVE[facts.windows.machine])
     struct.pack_into("<II", page, 0x26C, *((10, 0) if bits == 64 else (5, 1)))
     struct.pack_into("<I", page, 0x2D0, facts.suite_mask or 0x100)
     machine.write(_SHARED[bits], bytes(page))
     array = machine.at["KiProcessorBlock"]
-    for number in range(facts.processors):
+    for number in range(facts.processors) if machine.mode != "ARM64" else ():
         prcb = int.from_bytes(machine.memory_at(array + number * machine.word, machine.word), "little")
         machine.pointers(prcb - _SELF[bits], prcb - (0x180 if bits == 64 else 0x120))
     machine.pointers(array + facts.processors * machine.word, 0)
@@ -51,7 +54,9 @@ def _lab(facts: DumpBuilder) -> bytes:
 
 def _name_itself(machine: BigMachine) -> None:
     tables = machine.tables
-    if machine.mode == "X64":
+    if machine.mode == "ARM64":
+        tables.put(tables.root + 8 * 0x1ED, tables.root | 1 << 53 | 1 << 54 | 0x703)
+    elif machine.mode == "X64":
         tables.put(tables.root + 8 * 0x1ED, tables.root | 0x63)
     elif machine.mode == "X86":
         tables.put(tables.root + 4 * 0x300, tables.root | 0x63)
