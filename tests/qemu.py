@@ -27,6 +27,8 @@ _REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", *(f"r{n}" 
 _NUMBERS = {name: number for number, name in enumerate(_REGISTERS)} | {"cs": 18, "ss": 19}
 _NUMBERS |= {"fs_base": 24, "gs_base": 25, "kernel_gs_base": 26, "cr0": 27, "cr2": 28, "cr3": 29, "cr4": 30, "efer": 32}
 _NARROW = {*range(17, 24)}  # of 4 bytes: eflags and segments
+_ARM64 = {f"x{number}": number for number in range(31)} | {"sp": 31, "pc": 32}
+_MACHINES = {"x86_64": ("q35", "qemu64"), "aarch64": ("virt", "cortex-a72")}
 _PE_PG, _PAE, _LONG_MODE = 0x80000011, 0x20, 0x100
 _DESCRIPTORS = struct.pack("<QQQ", 0, 0x00AF9A000000FFFF, 0x00CF92000000FFFF)  # none, 64-bit code, data
 _SCRATCH = 0x1000
@@ -49,23 +51,25 @@ def program(machine: str = "x86_64") -> str:
 class Guest:
     """A guest of QEMU that is stopped for good. A context manager: leaving it ends QEMU."""
 
-    def __init__(self, folder: Path, memory: bytes = b"", size: int = 16 << 20) -> None:
+    def __init__(self, folder: Path, memory: bytes = b"", size: int = 16 << 20, kind: str = "x86_64") -> None:
         """Start it.
 
         Args:
             folder: Where sockets and the file with its memory lie.
-            memory: What is in its memory, from physical address 0 on.
+            memory: What is in its memory, from the beginning on: physical address 0, for aarch64 0x40000000.
             size: Of its memory, in bytes.
+            kind: x86_64 or aarch64.
         """
-        self.folder = folder
+        self.folder, self._kind = folder, kind
         file = folder / "guest.ram"
         file.write_bytes(_DESCRIPTORS + memory[len(_DESCRIPTORS) :])
         os.truncate(file, size)
         backend = f"memory-backend-file,id=ram,size={size},mem-path={file},share=on"
+        board, processor = _MACHINES[kind]
         self._process = subprocess.Popen(
             [
-                *(program(), "-S", "-nodefaults", "-display", "none", "-accel", "tcg", "-m", f"{size >> 20}M"),
-                *("-machine", "q35,memory-backend=ram", "-object", backend, "-cpu", "qemu64"),
+                *(program(kind), "-S", "-nodefaults", "-display", "none", "-accel", "tcg", "-m", f"{size >> 20}M"),
+                *("-machine", f"{board},memory-backend=ram", "-object", backend, "-cpu", processor),
                 *("-qmp", f"unix:{folder / 'qmp'},server=on,wait=off"),
                 *("-gdb", f"unix:{folder / 'gdb'},server=on,wait=off"),
             ],
@@ -162,10 +166,14 @@ class Guest:
         self._set(cr4=_PAE, cr3=registers["cr3"], cr0=_PE_PG)
         self._set(**registers)
 
+    def run_on_arm64(self, registers: Mapping[str, int]) -> None:
+        """Have these registers; address translation stays off."""
+        self._set(**registers)
+
     def _set(self, **registers: int) -> None:
         for name, value in registers.items():
-            number = _NUMBERS[name]
-            data = struct.pack("<I" if number in _NARROW else "<Q", value)
+            number = (_ARM64 if self._kind == "aarch64" else _NUMBERS)[name]
+            data = struct.pack("<I" if self._kind == "x86_64" and number in _NARROW else "<Q", value)
             answer = self._remote(f"P{number:x}={data.hex()}")
             assert answer == "OK", (name, answer)
 

@@ -215,6 +215,11 @@ def test_a_kdump_names_the_package_that_it_needs(flag: int, name: str, monkeypat
     monkeypatch.setitem(sys.modules, "cramjam", None)
     with pytest.raises(UnsupportedFormat, match=f"{name}: reading it needs the package cramjam"):
         open_physical(kdump(MEMORY, FRAMES, status=flag))
+    data = bytearray(kdump(MEMORY, FRAMES, status=flag, pack=PACKERS[flag]))
+    struct.pack_into("<I", data, 0x1A8, 1)  # the header does not say so
+    found = open_physical(bytes(data))
+    assert found.space.read_some(2 * PAGE, PAGE) == b""
+    assert found.space.read_some(PAGE, PAGE) == page(1)
 
 
 @pytest.mark.parametrize("flag", [*PACKERS, 8, 0x80000000])

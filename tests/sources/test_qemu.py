@@ -12,7 +12,7 @@ import pytest
 import smalldump
 from smalldump.errors import UnsupportedFormat
 from smalldump.model import Absent, Snapshot
-from smalldump.model.machine import X64, X86
+from smalldump.model.machine import ARM64, X64, X86
 from smalldump.sources.physical import open_physical
 from smalldump.sources.ram import RamSnapshot
 from tests.physical_files import kdump
@@ -135,6 +135,33 @@ def test_what_qemu_dumped_packed_in_another_way(running: tuple[str, Guest], flag
     with smalldump.open(path) as found:
         assert found.machine is (X86 if story == "x86" else X64)
         assert [module.base for module in found.modules] == [driver.base for driver in imaged(story).facts.drivers]
+
+
+@pytest.mark.parametrize("form", ["elf", "kdump-zlib"])
+def test_arm64(tmp_path: Path, form: str) -> None:
+    """QEMU tells no translation table of ARM64, calls it `Unknown` in a kdump, and packs blocks of 64 KiB."""
+    base, told = 0x40000000, {f"x{number}": number + 1 for number in range(31)} | {"sp": 0x12340000, "pc": 0x40001000}
+    machine = imaged("arm64", base)
+    with Guest(tmp_path, raw(machine, base), kind="aarch64") as guest:
+        guest.run_on_arm64(told)
+        path = guest.dump(form)
+    with open_physical(path) as found:
+        assert (found.machine, found.troubles) == (ARM64, ())
+        assert found.space.read(base, 16 << 20) == (tmp_path / "guest.ram").read_bytes()
+        assert found.space.read_some(base + 0x1F000, 0x2000) == found.space.read(base + 0x1F000, 0x2000)
+        values = found.cpus[0].registers.values
+        assert [values[name] for name in ("x0", "x28", "fp", "lr", "sp", "pc")] == [
+            1,
+            29,
+            30,
+            31,
+            0x12340000,
+            0x40001000,
+        ]
+    with smalldump.open(path) as snapshot:
+        assert [module.base for module in snapshot.modules] == [driver.base for driver in machine.facts.drivers]
+        assert snapshot.bug_check.code == machine.facts.bug_check[0]  # type: ignore[union-attr]
+        assert snapshot.process.address == machine.facts.process.address  # type: ignore[union-attr]
 
 
 def notes_of(elf: bytes) -> bytes:

@@ -22,10 +22,15 @@ _NATIVE = {0x14C: 0, 0x8664: 9, 0xAA64: 12}  # PROCESSOR_ARCHITECTURE_*
 
 
 @cache
-def imaged(story: str) -> BigMachine:
-    """The machine of a story with what a kernel is found by: KUSER_SHARED_DATA, KPCRs and such."""
+def imaged(story: str, base: int = 0) -> BigMachine:
+    """The machine of a story with what a kernel is found by: KUSER_SHARED_DATA, KPCRs and such.
+
+    Args:
+        base: Physical address where its memory begins.
+    """
     story_facts = STORIES[story]()
-    machine = BigMachine(replace(story_facts, process=replace(story_facts.process, directory_table_base=0x200000)))
+    process = replace(story_facts.process, directory_table_base=base + 0x200000)
+    machine = BigMachine(replace(story_facts, process=process), first_data=base + 0x800000)
     facts, bits = machine.facts, machine.bits
     machine.write(machine.at["NtBuildLab"], _lab(facts))
     machine.pointers(machine.at["KiBugcheckData"], *(value % (1 << bits) for value in facts.bug_check))
@@ -73,8 +78,8 @@ def pages(machine: BigMachine) -> dict[int, bytes]:
     return {address // PAGE: bytes(page) for address, page in machine.tables.memory.items()}
 
 
-def raw(machine: BigMachine) -> bytes:
-    """Its memory as it lies, gaps zero; 16 MiB at least."""
-    memory = pages(machine)
+def raw(machine: BigMachine, base: int = 0) -> bytes:
+    """Its memory as it lies from physical address `base` on, gaps zero; 16 MiB at least."""
+    memory = {number - base // PAGE: page for number, page in pages(machine).items()}
     last = max(*memory, (16 << 20) // PAGE - 1)
     return b"".join(memory.get(number, bytes(PAGE)) for number in range(last + 1))

@@ -11,7 +11,7 @@ from smalldump.model.machine import ARM64, X64, X86, Machine
 from smalldump.model.records import Registers
 from smalldump.sources.physical_memory import CpuState
 
-__all__ = ["cpu_states", "machine_told"]
+__all__ = ["cpu_states", "is_arm64", "machine_told"]
 
 _MOST_CPUS = 4096
 _QEMU, _VIRTUALBOX, _CORE = b"QEMU", b"VBCPU", b"CORE"
@@ -29,6 +29,12 @@ def cpu_states(machine: Machine, notes: Sequence[bytes]) -> Iterator[CpuState]:
         if state is not None and number < _MOST_CPUS:
             yield state
             number += 1
+
+
+def is_arm64(notes: Sequence[bytes]) -> bool:
+    """Whether there is the state of a processor of ARM64, which is told by its size."""
+    found = (each for data in notes for each in _notes(data))
+    return any(name == _CORE and kind == _PRSTATUS and len(data) == PrStatusArm64.SIZE for name, kind, data in found)
 
 
 def machine_told(notes: Sequence[bytes], named: Machine) -> Machine | Absent:

@@ -1,6 +1,6 @@
-"""Physical memory out of a kdump-compressed file of QEMU: pages compressed one by one, plain or flattened.
+"""Physical memory out of a kdump-compressed file of QEMU: blocks compressed one by one, plain or flattened.
 
-Pages are unpacked when they are asked for. QEMU calls each machine x86_64 here, so its processors tell what it is.
+Blocks are unpacked when they are asked for. QEMU calls each machine x86_64 here, so its processors tell what it is.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ from smalldump.layout.kdump import (
     KdumpSubHeader64,
     PageDescriptor,
 )
-from smalldump.memory import PAGE, FileSpace, PageBitmap, PhysicalSpace, Run, RunSpace
+from smalldump.memory import FileSpace, PageBitmap, PhysicalSpace, Run, RunSpace
 from smalldump.model.absent import Absent, present
 from smalldump.model.machine import ARM64, X64, X86, Machine
-from smalldump.sources.elf_notes import cpu_states, machine_told
-from smalldump.sources.kdump_pages import require_unpackers, unpacked_page
+from smalldump.sources.elf_notes import cpu_states, is_arm64, machine_told
+from smalldump.sources.kdump_blocks import require_unpackers, unpacked_block
 from smalldump.sources.physical_memory import PhysicalMemory
 
 __all__ = ["open_flat", "open_kdump"]
 
 _MOST_BITS = 1 << 34
 _MOST_NOTES = 16 << 20
-_KEPT_PAGES = 64
-_MOST_BAD_PAGES = 65_536  # in a row, before what follows is given up
-_MACHINES = {b"x86_64": X64, b"aarch64": ARM64}
+_BLOCKS = (0x1000, 0x2000, 0x4000, 0x8000, 0x10000)  # x86 and x64: 4 KiB, ARM64: 64 KiB (seen)
+_KEPT_BLOCKS = 64
+_MOST_BAD_BLOCKS = 65_536  # in a row, before what follows is given up
+_MACHINES = {b"x86_64": X64, b"aarch64": ARM64, b"Unknown": None}  # QEMU 7.2 knows no name for ARM64 (seen)
 
 _FLAT_HEADER = 4096
 _PIECE = struct.Struct(">qq")
@@ -49,9 +50,10 @@ def open_kdump(file: FileSpace) -> PhysicalMemory:
     header = _header(file)
     require_unpackers(header.status)
     narrow = isinstance(header, DiskDumpHeader32)
-    second = (KdumpSubHeader32 if narrow else KdumpSubHeader64)(file.read_some(PAGE, KdumpSubHeader64.SIZE))
+    block = header.block_size
+    second = (KdumpSubHeader32 if narrow else KdumpSubHeader64)(file.read_some(block, KdumpSubHeader64.SIZE))
     bits = second.max_mapnr_64 if header.header_version >= 6 else header.max_mapnr
-    half = header.bitmap_blocks // 2 * PAGE
+    half = header.bitmap_blocks // 2 * block
     if not 0 < bits <= min(_MOST_BITS, half * 8):
         raise FormatError(
             "the bitmap's size is wrong",
@@ -59,14 +61,14 @@ def open_kdump(file: FileSpace) -> PhysicalMemory:
             expected=f"1 to {half * 8:#x} page frames",
             found=f"{bits:#x}",
         )
-    bitmaps = (1 + header.sub_hdr_size) * PAGE
-    space = _KdumpSpace(file, PageBitmap(file, bitmaps + half, bits), bitmaps + 2 * half)
+    bitmaps = (1 + header.sub_hdr_size) * block
+    space = _KdumpSpace(file, PageBitmap(file, bitmaps + half, bits), bitmaps + 2 * half, block)
     if next(space.ranges(), None) is None:
         raise Truncated("no page of the kdump is in the file", found=f"{file.size:#x} bytes")
     notes = [file.read_some(second.offset_note, min(second.note_size, _MOST_NOTES))]
     machine = _machine(header, notes)
     cpus = tuple(cpu_states(present(machine) or X64, notes))
-    most = file.size // PageDescriptor.SIZE * PAGE  # no page without a descriptor of its own
+    most = file.size // PageDescriptor.SIZE * block  # no block without a descriptor of its own
     return PhysicalMemory("kdump-compressed file", space, machine, cpus=cpus, stored=most)
 
 
@@ -74,10 +76,10 @@ def _header(file: FileSpace) -> _Header:
     start = file.read_some(0, DiskDumpHeader64.SIZE)
     header: _Header = DiskDumpHeader32(start)
     # In the wider header a time stamp lies there, which is never written.
-    if header.block_size != PAGE:
+    if header.block_size not in _BLOCKS:
         header = DiskDumpHeader64(start)
-    if header.block_size != PAGE:
-        raise UnsupportedFormat("a kdump of other blocks", expected="4096 bytes", found=str(header.block_size))
+    if header.block_size not in _BLOCKS:
+        raise UnsupportedFormat("a kdump of other blocks", expected="4 to 64 KiB", found=str(header.block_size))
     return header
 
 
@@ -87,65 +89,65 @@ def _machine(header: _Header, notes: list[bytes]) -> Machine | Absent:
     name = header.machine.partition(b"\0")[0]
     if name not in _MACHINES:
         raise UnsupportedFormat("a kdump of another machine", expected="x86_64 or aarch64", found=repr(name))
-    return ARM64 if _MACHINES[name] is ARM64 else machine_told(notes, X64)
+    return ARM64 if _MACHINES[name] is ARM64 or is_arm64(notes) else machine_told(notes, X64)
 
 
 class _KdumpSpace(PhysicalSpace):
-    """Pages, each with a descriptor; the last ones that were unpacked are kept."""
+    """Blocks of one size, each with a descriptor; the last ones that were unpacked are kept."""
 
-    def __init__(self, file: FileSpace, bitmap: PageBitmap, descriptors: int) -> None:
-        self._file, self._bitmap, self._descriptors = file, bitmap, descriptors
-        self._pages: OrderedDict[int, bytes] = OrderedDict()
+    def __init__(self, file: FileSpace, bitmap: PageBitmap, descriptors: int, block: int) -> None:
+        self._file, self._bitmap, self._descriptors, self._size = file, bitmap, descriptors, block
+        self._blocks: OrderedDict[int, bytes] = OrderedDict()
 
     def read_some(self, address: int, size: int) -> bytes:
         return b"".join(self._pieces(address, address + size))
 
     def _pieces(self, address: int, end: int) -> Iterator[bytes]:
         while address < end:
-            number, within = divmod(address, PAGE)
-            piece = self._page(number)[within : within + end - address]
+            number, within = divmod(address, self._size)
+            piece = self._block(number)[within : within + end - address]
             yield piece
             address += len(piece)
-            if not piece or (address % PAGE and address < end):
+            if not piece or (address % self._size and address < end):
                 return
 
-    def _page(self, number: int) -> bytes:
-        if number in self._pages:
-            self._pages.move_to_end(number)
-            return self._pages[number]
-        page = self._unpacked(number) if number in self._bitmap else b""
-        self._pages[number] = page
-        if len(self._pages) > _KEPT_PAGES:
-            self._pages.popitem(last=False)
-        return page
+    def _block(self, number: int) -> bytes:
+        if number in self._blocks:
+            self._blocks.move_to_end(number)
+            return self._blocks[number]
+        block = self._unpacked(number) if number in self._bitmap else b""
+        self._blocks[number] = block
+        if len(self._blocks) > _KEPT_BLOCKS:
+            self._blocks.popitem(last=False)
+        return block
 
     def _unpacked(self, number: int) -> bytes:
-        # A page that cannot be unpacked is one that is not there: the others are.
+        # A block that cannot be unpacked is one that is not there: the others are.
         place = self._descriptors + self._bitmap.rank(number) * PageDescriptor.SIZE
         data = self._file.read_some(place, PageDescriptor.SIZE)
         if len(data) < PageDescriptor.SIZE:
             return b""
         descriptor = PageDescriptor(data)
-        packed = self._file.read_some(descriptor.offset, min(descriptor.size, 2 * PAGE))
-        return unpacked_page(packed, descriptor.flags)
+        packed = self._file.read_some(descriptor.offset, min(descriptor.size, 2 * self._size))
+        return unpacked_block(packed, descriptor.flags, self._size)
 
     def ranges(self) -> Iterator[tuple[int, int]]:
-        """By the bitmap; damaged pages count as there."""
-        page = self._bitmap.next_set(0, self._bitmap.bits)
-        while page is not None:
-            end = page + self._bitmap.run(page, self._bitmap.bits)
-            yield page * PAGE, end * PAGE
-            page = self._bitmap.next_set(end, self._bitmap.bits)
+        """By the bitmap; damaged blocks count as there."""
+        block = self._bitmap.next_set(0, self._bitmap.bits)
+        while block is not None:
+            end = block + self._bitmap.run(block, self._bitmap.bits)
+            yield block * self._size, end * self._size
+            block = self._bitmap.next_set(end, self._bitmap.bits)
 
     def next_readable(self, start: int, end: int) -> int | None:
-        for _ in range(_MOST_BAD_PAGES):
-            page = self._bitmap.next_set(start // PAGE, -(-end // PAGE))
-            start = end if page is None else max(start, page * PAGE)
-            if page is None or start >= end:
+        for _ in range(_MOST_BAD_BLOCKS):
+            block = self._bitmap.next_set(start // self._size, -(-end // self._size))
+            start = end if block is None else max(start, block * self._size)
+            if block is None or start >= end:
                 return None
             if start in self:
                 return start
-            start = (page + 1) * PAGE
+            start = (block + 1) * self._size
         return None
 
 
