@@ -452,6 +452,7 @@ _BUILT = (
         flattened(kdump(MEMORY, FRAMES, bits=32)),
     ),
 )
+_PACKED = tuple(kdump(MEMORY, FRAMES, status=flag, pack=pack) for flag, pack in PACKERS.items())
 
 
 @given(
@@ -474,6 +475,20 @@ def test_spoilt_files_give_memory_or_an_error(data: bytes, spoilt: list[tuple[in
     assert len(found.space.read_some(at, 100)) <= 100
     next_one = found.space.next_readable(0, 1 << 52)
     assert next_one is None or found.space.read_some(next_one, 1)
+
+
+@given(
+    st.sampled_from(_PACKED),
+    st.lists(st.tuples(st.integers(1, 13_000), st.integers(0, 255)), min_size=1, max_size=6),
+)
+def test_spoilt_blocks_of_a_kdump(data: bytes, spoilt: list[tuple[int, int]]) -> None:
+    """Their descriptors and what is packed lie at the end of the file; each block is there, or it is not."""
+    changed = bytearray(data)
+    for back, value in spoilt:
+        changed[-back] = value
+    found = open_physical(bytes(changed))
+    for number in MEMORY:
+        assert len(found.space.read_some(number * PAGE, PAGE)) <= PAGE
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"PAGEDU64", b"PAGEDUMP", b"\x7fELF\x02\x01\x01", b"EMiL\x01\0\0\0"]))
