@@ -6,6 +6,7 @@ Blocks are unpacked when they are asked for. QEMU calls each machine x86_64 here
 from __future__ import annotations
 
 import struct
+from array import array
 from collections import OrderedDict
 from collections.abc import Iterator
 
@@ -35,7 +36,7 @@ _MACHINES = {b"x86_64": X64, b"aarch64": ARM64, b"Unknown": None}  # QEMU 7.2 kn
 
 _FLAT_HEADER = 4096
 _PIECE = struct.Struct(">qq")
-_MOST_PIECES = 1 << 19
+_MOST_PIECES = 1 << 20
 
 _Header = DiskDumpHeader32 | DiskDumpHeader64
 
@@ -155,7 +156,7 @@ def open_flat(file: FileSpace) -> PhysicalMemory:
     """The same out of a flattened file, which tells in pieces what to write where: all its pieces are looked at.
 
     Raises:
-        UnsupportedFormat: It has more than 524,288 pieces, or is not a kdump.
+        UnsupportedFormat: It has more than 1,048,576 pieces, or is not a kdump.
         FormatError: As `open_kdump`.
     """
     return open_kdump(_FlatFile(file))
@@ -165,8 +166,8 @@ class _FlatFile(FileSpace):
     """The file that a flattened one describes; what no piece fills is zero. Later pieces win."""
 
     def __init__(self, file: FileSpace) -> None:
-        pieces = list(_pieces(file))
-        self.size = max((piece.end for piece in pieces), default=0)
+        pieces = _Pieces(file)
+        self.size = max(pieces.ends, default=0)
         self._space = RunSpace(file, reversed(pieces), file.size)
         if not self._space.read_some(0, 8).startswith(b"KDUMP"):
             raise UnsupportedFormat("a flattened file that is no kdump", offset=0, found=repr(file.read_some(0, 16)))
@@ -188,6 +189,19 @@ class _FlatFile(FileSpace):
         begin = self._space.next_readable(start, end)
         if begin is not None:
             yield begin, end
+
+
+class _Pieces:
+    # Arrays: QEMU writes a piece for each 16 KiB of what it has packed, a million of them for 16 GiB.
+    def __init__(self, file: FileSpace) -> None:
+        self.starts, self.ends, self.offsets = array("Q"), array("Q"), array("Q")
+        for piece in _pieces(file):
+            self.starts.append(piece.start)
+            self.ends.append(piece.end)
+            self.offsets.append(piece.offset)
+
+    def __reversed__(self) -> Iterator[Run]:
+        return map(Run, reversed(self.starts), reversed(self.ends), reversed(self.offsets))
 
 
 def _pieces(file: FileSpace) -> Iterator[Run]:
