@@ -18,11 +18,11 @@ from pathlib import Path
 import pytest
 
 import smalldump
+from smalldump.intake import open_single
 from tests.cli.conftest import Run, command, environment
+from tests.cli.test_console import on_terminal, posix_only
 from tests.physical_files import flattened, kdump, lime_image, qemu_note, vmware_state
 from tests.synth.imaged import imaged, pages, raw
-
-posix_only = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes in the file system here")
 
 MACHINE = imaged("x64")
 CODE, PARAMETERS = MACHINE.facts.bug_check[0], MACHINE.facts.bug_check[1:]
@@ -134,6 +134,25 @@ def test_write_from_a_slow_pipe(run: Run, tmp_path: Path, packed: bool) -> None:
     assert ("unpacked from gzip" if packed else "read into a temporary file") in err
     with smalldump.open(small) as written:
         assert written.bug_check.code == CODE  # type: ignore[union-attr]
+
+
+@posix_only
+def test_what_has_come_is_told_on_a_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "MEMORY.DMP.gz"
+    path.write_bytes(gzip.compress(MACHINE.complete() + bytes(64 << 20), 1))
+    seen = on_terminal("write", path, "--plan")
+    assert "MEMORY.DMP.gz: opening" in seen
+    assert "reading what goes in" in seen
+
+
+def test_who_watches_is_told_how_many_bytes_have_come(tmp_path: Path) -> None:
+    data, told = MACHINE.complete() + bytes(3 << 20), list[int]()
+    path = tmp_path / "MEMORY.DMP.gz"
+    path.write_bytes(gzip.compress(data, 1))
+    with open_single(path, watch=told.append) as source:
+        assert source.size == len(data) == told[-1]
+    assert told == sorted(told)
+    assert len(told) >= 4
 
 
 @posix_only

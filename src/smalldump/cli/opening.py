@@ -9,6 +9,7 @@ from smalldump.cli.console import complain
 from smalldump.cli.progress import at_work
 from smalldump.escape import escape
 from smalldump.intake import ByteSource, open_single
+from smalldump.intake.names import is_archive_name
 
 __all__ = ["opened"]
 
@@ -22,8 +23,8 @@ def opened(path: str) -> ByteSource:
     Raises:
         SourceUnreadable: As `open_single`.
     """
-    with at_work(f"{escape(path)}: opening", long=_may_take_long(path)):
-        source = open_single(path)
+    with at_work(f"{escape(path)}: opening", long=_may_take_long(path)) as tell:
+        source = open_single(path, watch=lambda size: tell(f"{size >> 20:,} MiB so far"))
     if source.remark:
         complain(f"{source.name}: {source.remark}")
     return source
@@ -34,4 +35,4 @@ def _may_take_long(path: str) -> bool:
         status = os.stat(path)
     except (OSError, ValueError):
         return True  # standard input, or a member of an archive
-    return not stat.S_ISREG(status.st_mode) or status.st_size > _QUICK
+    return not stat.S_ISREG(status.st_mode) or status.st_size > _QUICK or is_archive_name(path)

@@ -19,7 +19,7 @@ from smalldump.intake.limits import DEFAULT_LIMITS, Limits
 from smalldump.intake.names import is_archive_name, is_dump_name, is_dump_start, printable
 from smalldump.intake.origins import Member, Origin, shown_name, why
 from smalldump.intake.piped import piped_origins
-from smalldump.intake.spool import is_packed_memory, open_spooled
+from smalldump.intake.spool import Watch, is_packed_memory, open_spooled, unwatched
 from smalldump.intake.unpack import unpack_file
 from smalldump.memory import FileMapping
 
@@ -28,7 +28,9 @@ __all__ = ["expand", "open_origin", "open_single"]
 _STDIN = "-"
 
 
-def expand(paths: Iterable[str | os.PathLike[str]], *, limits: Limits = DEFAULT_LIMITS) -> Iterator[Origin]:
+def expand(
+    paths: Iterable[str | os.PathLike[str]], *, limits: Limits = DEFAULT_LIMITS, watch: Watch = unwatched
+) -> Iterator[Origin]:
     """Turn what a user names into origins, one per dump, in the order named; nothing is read before its turn.
 
     * A file is taken as it is, whatever it is called; an archive (zip, tar, gz, bz2, xz, zst; with libarchive 7z,
@@ -44,10 +46,10 @@ def expand(paths: Iterable[str | os.PathLike[str]], *, limits: Limits = DEFAULT_
     follows. That goes for folders and archives without dumps, too, if they were named.
     """
     for path in paths:
-        yield from _named(os.fspath(path), limits)
+        yield from _named(os.fspath(path), limits, watch)
 
 
-def open_origin(origin: Origin, *, limits: Limits = DEFAULT_LIMITS) -> ByteSource:
+def open_origin(origin: Origin, *, limits: Limits = DEFAULT_LIMITS, watch: Watch = unwatched) -> ByteSource:
     """Open one origin, in this process or in another one than found it.
 
     Raises:
@@ -69,7 +71,7 @@ def open_origin(origin: Origin, *, limits: Limits = DEFAULT_LIMITS) -> ByteSourc
     if origin.path is None:
         raise SourceUnreadable(origin.name, "standard input cannot be read again")
     if origin.spooled:
-        return open_spooled(origin.path)
+        return open_spooled(origin.path, watch)
     if not origin.members:
         return open_file(origin.path)
     for found in unpack_file(origin.path, limits, partial(_leads_to, origin.members)):
@@ -78,23 +80,29 @@ def open_origin(origin: Origin, *, limits: Limits = DEFAULT_LIMITS) -> ByteSourc
     raise SourceUnreadable(origin.name, "no longer in the archive")
 
 
-def open_single(path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS) -> ByteSource:
+def open_single(
+    path: str | os.PathLike[str], *, limits: Limits = DEFAULT_LIMITS, watch: Watch = unwatched
+) -> ByteSource:
     """Open the one dump that a path stands for: a file, or an archive or folder with a single dump.
+
+    Args:
+        limits: How far an archive may unfold.
+        watch: Told how many bytes have come, while a compressed or piped image is put into a temporary file.
 
     Raises:
         SourceUnreadable: It cannot be read, or there is more than one; the text tells how to name one.
     """
-    found = list(islice(expand([path], limits=limits), 2))
+    found = list(islice(expand([path], limits=limits, watch=watch), 2))
     if len(found) > 1:
         raise SourceUnreadable(
             shown_name(Path(path)), f"holds more than one dump; name one, for example {found[0].name}"
         )
-    return open_origin(found[0], limits=limits)
+    return open_origin(found[0], limits=limits, watch=watch)
 
 
-def _named(text: str, limits: Limits) -> Iterator[Origin]:
+def _named(text: str, limits: Limits, watch: Watch) -> Iterator[Origin]:
     if text == _STDIN:
-        yield from _standard_input(limits)
+        yield from _standard_input(limits, watch)
         return
     path = Path(text)
     try:
@@ -107,7 +115,7 @@ def _named(text: str, limits: Limits) -> Iterator[Origin]:
             yield Origin(path, error=SourceUnreadable(shown_name(path), why(error)))
         return
     if stat.S_ISFIFO(mode):
-        yield from _pipe(path, limits)
+        yield from _pipe(path, limits, watch)
     elif stat.S_ISDIR(mode):
         yield from _or_none_found(path, _folder(path, limits), "folder")
     else:
@@ -167,15 +175,15 @@ def _other_file(path: Path, limits: Limits) -> Iterator[Origin]:
         yield from _archive(path, limits)
 
 
-def _standard_input(limits: Limits) -> Iterator[Origin]:
+def _standard_input(limits: Limits, watch: Watch) -> Iterator[Origin]:
     if sys.stdin is None:
         why_not = "this program was started without standard input"
         yield Origin(None, error=SourceUnreadable(shown_name(None), why_not))
         return
-    yield from _or_none_found(None, piped_origins(None, sys.stdin.buffer, limits), "archive")
+    yield from _or_none_found(None, piped_origins(None, sys.stdin.buffer, limits, watch), "archive")
 
 
-def _pipe(path: Path, limits: Limits) -> Iterator[Origin]:
+def _pipe(path: Path, limits: Limits, watch: Watch) -> Iterator[Origin]:
     """A pipe that was named, which waits for whoever writes into it; pipes in folders are passed over."""
     try:
         stream = path.open("rb")
@@ -183,7 +191,7 @@ def _pipe(path: Path, limits: Limits) -> Iterator[Origin]:
         yield Origin(path, error=SourceUnreadable(shown_name(path), why(error)))
         return
     with stream:
-        yield from _or_none_found(path, piped_origins(path, stream, limits), "archive")
+        yield from _or_none_found(path, piped_origins(path, stream, limits, watch), "archive")
 
 
 def _leads_to(wanted: tuple[Member, ...], members: tuple[Member, ...]) -> bool:

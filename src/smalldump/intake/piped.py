@@ -13,7 +13,7 @@ from smalldump.intake.entries import START_BYTES, Packed, Readable, read_whole
 from smalldump.intake.limits import Limits
 from smalldump.intake.names import is_memory_start
 from smalldump.intake.origins import Origin, shown_name, why
-from smalldump.intake.spool import LARGEST_SPOOLED, START_OF_MEMORY, spooled, starts_with
+from smalldump.intake.spool import LARGEST_SPOOLED, START_OF_MEMORY, Watch, spooled, starts_with
 from smalldump.intake.unpack import unpack_bytes
 
 __all__ = ["piped_origins"]
@@ -22,7 +22,7 @@ _PEEKED = 1 << 20
 """Bytes from which the first of a compressed file can be had, even by bzip2, whose blocks come whole."""
 
 
-def piped_origins(path: Path | None, stream: BinaryIO, limits: Limits) -> Iterator[Origin]:
+def piped_origins(path: Path | None, stream: BinaryIO, limits: Limits, watch: Watch) -> Iterator[Origin]:
     """Yield the dumps that a stream brings; it is read to its end.
 
     What begins as an image of physical memory, compressed or not, is put into a temporary file, however large it is;
@@ -38,9 +38,9 @@ def piped_origins(path: Path | None, stream: BinaryIO, limits: Limits) -> Iterat
             ahead += starts_with(stream, _PEEKED - len(ahead))
         name, whole = shown_name(path), _Rejoined(ahead, stream)
         if is_memory_start(ahead):
-            mapping, remark = spooled(name, whole, "read")
+            mapping, remark = spooled(name, whole, "read", watch)
         elif container is not None and container.compressed_file and _is_packed_memory(container, ahead):
-            mapping, remark = spooled(name, _unpacked(container, whole), f"unpacked from {container.name}")
+            mapping, remark = spooled(name, _unpacked(container, whole), f"unpacked from {container.name}", watch)
         else:
             data = read_whole(whole, limits.member_bytes)
             yield from [Origin(path, data=data)] if container is None else unpack_bytes(data, limits, path)

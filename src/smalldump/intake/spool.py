@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from smalldump.errors import SourceUnreadable
 from smalldump.intake.bytesource import ByteSource
@@ -22,7 +23,19 @@ from smalldump.intake.names import is_memory_name, is_memory_start
 from smalldump.intake.origins import shown_name, why
 from smalldump.memory import FileMapping
 
-__all__ = ["LARGEST_SPOOLED", "START_OF_MEMORY", "is_packed_memory", "open_spooled", "spooled", "starts_with"]
+__all__ = [
+    "LARGEST_SPOOLED",
+    "START_OF_MEMORY",
+    "Watch",
+    "is_packed_memory",
+    "open_spooled",
+    "spooled",
+    "starts_with",
+    "unwatched",
+]
+
+Watch: TypeAlias = Callable[[int], None]
+"""Told again and again how many bytes have come, while something is put into a temporary file."""
 
 START_OF_MEMORY = 4096
 """Bytes that tell whether something is an image of physical memory."""
@@ -31,6 +44,10 @@ LARGEST_SPOOLED = 1 << 42
 _PIECE = 1 << 20
 _ZEROS = bytes(_PIECE)
 _SPARE = 1 << 28
+
+
+def unwatched(size: int, /) -> None:
+    """Tell nobody."""
 
 
 def is_packed_memory(path: Path) -> bool:
@@ -49,7 +66,7 @@ def is_packed_memory(path: Path) -> bool:
             return False
 
 
-def open_spooled(path: Path) -> ByteSource:
+def open_spooled(path: Path, watch: Watch = unwatched) -> ByteSource:
     """Open a compressed image of physical memory. The source's `remark` says what the unpacking has cost.
 
     Raises:
@@ -59,7 +76,7 @@ def open_spooled(path: Path) -> ByteSource:
     with os.fdopen(descriptor, "rb") as file:
         try:
             kind, stream = _stream(path, file)
-            mapping, remark = spooled(shown_name(path), stream, f"unpacked from {kind}")
+            mapping, remark = spooled(shown_name(path), stream, f"unpacked from {kind}", watch)
             remark += "; unpack it yourself to pay that once"
             inside = path.with_suffix("")
             return ByteSource(shown_name(path), path, memoryview(mapping), mapping, remark=remark, beside=inside)
@@ -77,7 +94,7 @@ def _stream(path: Path, file: BinaryIO) -> tuple[str, Readable]:
     return container.name, entry.open()
 
 
-def spooled(name: str, stream: Readable, how: str) -> tuple[FileMapping, str]:
+def spooled(name: str, stream: Readable, how: str, watch: Watch) -> tuple[FileMapping, str]:
     """Put a stream into a temporary file that has no name, and say what that has cost.
 
     Args:
@@ -91,7 +108,7 @@ def spooled(name: str, stream: Readable, how: str) -> tuple[FileMapping, str]:
 
     began = time.monotonic()
     with tempfile.TemporaryFile() as target:
-        size, written = _unpack(stream, target)
+        size, written = _unpack(stream, target, watch)
         mapping = FileMapping(target.fileno(), size, name)
     took = f"{time.monotonic() - began:.0f} s"
     remark = f"{how} into a temporary file in {took}: {in_words(size)}, {in_words(written)} of them on the disk"
@@ -106,7 +123,7 @@ def starts_with(stream: Readable, size: int) -> bytes:
     return start
 
 
-def _unpack(stream: Readable, target: BinaryIO) -> tuple[int, int]:
+def _unpack(stream: Readable, target: BinaryIO, watch: Watch) -> tuple[int, int]:
     """Size of what was unpacked, and how much of it was written: zeros become a hole."""
     # Late, like tempfile: it brings every compression of the standard library in.
     import shutil
@@ -121,6 +138,7 @@ def _unpack(stream: Readable, target: BinaryIO) -> tuple[int, int]:
             target.write(piece)
             written += len(piece)
         size += len(piece)
+        watch(size)
         if written > room:
             raise OverLimit(
                 f"unpacking needs more room for temporary files than the {in_words(max(room, 0))} there are"
