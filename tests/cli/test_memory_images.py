@@ -81,6 +81,13 @@ def test_vmware_by_either_file(run: Run, guest: Path, named: str, other: str) ->
     assert run("check", guest.with_name(named)).out == f"{guest.with_name(named)}: whole\n"
 
 
+def test_vmware_with_loud_names(guest: Path) -> None:
+    for name in ("guest.vmem", "guest.vmss"):
+        guest.with_name(name).rename(guest.with_name(name.upper()))
+    with smalldump.open(guest.with_name("GUEST.VMEM")) as machine:
+        assert machine.kind == "VMware memory, state out of GUEST.VMSS"
+
+
 def test_vmware_for_programs(guest: Path, tmp_path: Path) -> None:
     with smalldump.open(guest) as machine:
         assert machine.kind == "VMware memory, state out of guest.vmss"

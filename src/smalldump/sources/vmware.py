@@ -6,6 +6,7 @@ Segments and the bases of FS and GS are not read: no public source describes the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -78,8 +79,9 @@ def open_memory(memory: FileSpace, path: Path) -> PhysicalMemory:
 
 
 def _beside(path: Path, suffixes: tuple[str, ...]) -> OpenedFile | None:
-    there = (path.with_suffix(suffix) for suffix in suffixes)
-    return next((opened_file(other) for other in there if other.is_file()), None)
+    loud = path.suffix.isupper()
+    there = (path.with_suffix(suffix.upper() if loud else suffix) for suffix in suffixes)
+    return next((opened_file(other) for other in there if os.path.isfile(other)), None)
 
 
 def _with_second(second: OpenedFile | None, read: Callable[[], PhysicalMemory], role: str) -> PhysicalMemory:
