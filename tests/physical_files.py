@@ -217,7 +217,10 @@ def kdump(
     status: int = 1,
     pack: Callable[[bytes], bytes] = zlib.compress,
 ) -> bytes:
-    """A kdump-compressed file, version 6; every third page is stored as it is, the others are packed."""
+    """A kdump-compressed file, version 6; every third page is stored as it is, the others are packed.
+
+    Pages of zeros share their bytes.
+    """
     blocks = 1 + (len(notes) + 4095) // 4096
     one = (frames // 8 + 4096) // 4096
     head = bytearray(4096)
@@ -234,9 +237,15 @@ def kdump(
     out = bytes(head) + bytes(sub) + bitmap * 2
     place = len(out) + 24 * len(memory)
     descriptors, data = b"", b""
+    zeros = b""
     for index, number in enumerate(sorted(memory)):
+        if zeros and not any(memory[number]):
+            descriptors += zeros
+            continue
         packed = memory[number] if index % 3 == 0 else pack(memory[number])
-        descriptors += struct.pack("<QIIQ", place + len(data), len(packed), status if index % 3 else 0, 0)
+        descriptor = struct.pack("<QIIQ", place + len(data), len(packed), status if index % 3 else 0, 0)
+        zeros = zeros if any(memory[number]) else descriptor
+        descriptors += descriptor
         data += packed
     return out + descriptors + data
 

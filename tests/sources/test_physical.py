@@ -210,6 +210,20 @@ def test_kdumps_of_other_compressions(flag: int) -> None:
     holds(open_physical(kdump(MEMORY, FRAMES, status=flag, pack=PACKERS[flag])))
 
 
+def test_blocks_of_zeros_are_no_data() -> None:
+    memory = dict.fromkeys((4, 5, 6, 8, 9, 10, 20), bytes(PAGE)) | {number: page(number) for number in (1, 2, 7, 11)}
+    space = open_physical(kdump(memory, FRAMES)).space
+    assert list(space.ranges()) == [(PAGE, 3 * PAGE), (4 * PAGE, 12 * PAGE), (20 * PAGE, 21 * PAGE)]
+    # The first of them is looked at: only what the second one shares with it is known to be zeros.
+    assert list(space.data_ranges()) == [(at * PAGE, end * PAGE) for at, end in ((1, 3), (4, 5), (7, 8), (11, 12))]
+
+
+def test_of_a_kdump_not_more_is_scanned_than_it_can_hold() -> None:
+    data = kdump(MEMORY, FRAMES)
+    assert open_physical(data).stored == 64 * len(data)
+    assert open_physical(flattened(data)).stored == 64 * len(flattened(data))
+
+
 @pytest.mark.parametrize(("flag", "name"), [(4, "snappy"), (0x20, "zstd")])
 def test_a_kdump_names_the_package_that_it_needs(flag: int, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cramjam", None)

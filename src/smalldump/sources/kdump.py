@@ -31,6 +31,8 @@ _MOST_BITS = 1 << 34
 _MOST_NOTES = 16 << 20
 _BLOCKS = (0x1000, 0x2000, 0x4000, 0x8000, 0x10000)  # x86 and x64: 4 KiB, ARM64: 64 KiB (seen)
 _KEPT_BLOCKS = 64
+_MOST_UNFOLDED = 64  # bytes of memory for one of the file, blocks of zeros aside: those share their bytes
+_DESCRIPTORS = 4096  # read at once
 _MOST_BAD_BLOCKS = 65_536  # in a row, before what follows is given up
 _MACHINES = {b"x86_64": X64, b"aarch64": ARM64, b"Unknown": None}  # QEMU 7.2 knows no name for ARM64 (seen)
 
@@ -69,7 +71,8 @@ def open_kdump(file: FileSpace) -> PhysicalMemory:
     notes = [file.read_some(second.offset_note, min(second.note_size, _MOST_NOTES))]
     machine = _machine(header, notes)
     cpus = tuple(cpu_states(present(machine) or X64, notes))
-    most = file.size // PageDescriptor.SIZE * block  # no block without a descriptor of its own
+    size = file.stored if isinstance(file, _FlatFile) else file.size
+    most = min(size // PageDescriptor.SIZE * block, size * _MOST_UNFOLDED)  # no block without a descriptor
     return PhysicalMemory("kdump-compressed file", space, machine, cpus=cpus, stored=most)
 
 
@@ -140,6 +143,34 @@ class _KdumpSpace(PhysicalSpace):
             yield block * self._size, end * self._size
             block = self._bitmap.next_set(end, self._bitmap.bits)
 
+    def data_ranges(self) -> Iterator[tuple[int, int]]:
+        """The same without blocks of zeros: QEMU stores the first of them, and the others lead to its bytes."""
+        rank, before, zeros = 0, -1, -1
+        for start, end in self.ranges():
+            begin = start
+            for number, place in enumerate(self._places(rank, (end - start) // self._size), start // self._size):
+                if place == before != zeros and not any(self._block(number)):
+                    zeros = place
+                if place == zeros:
+                    if begin < number * self._size:
+                        yield begin, number * self._size
+                    begin = (number + 1) * self._size
+                before = place
+            if begin < end:
+                yield begin, end
+            rank += (end - start) // self._size
+
+    def _places(self, rank: int, count: int) -> Iterator[int]:
+        # Where the bytes of that many blocks lie, of which `rank` come before the first.
+        place, unpacker = self._descriptors + rank * PageDescriptor.SIZE, PageDescriptor.unpacker("offset")
+        while count > 0:
+            data = self._file.read_some(place, min(count, _DESCRIPTORS) * PageDescriptor.SIZE)
+            data = data[: len(data) - len(data) % PageDescriptor.SIZE]
+            if not data:
+                return
+            yield from (offset for (offset,) in unpacker.iter_unpack(data))
+            place, count = place + len(data), count - len(data) // PageDescriptor.SIZE
+
     def next_readable(self, start: int, end: int) -> int | None:
         for _ in range(_MOST_BAD_BLOCKS):
             block = self._bitmap.next_set(start // self._size, -(-end // self._size))
@@ -163,10 +194,14 @@ def open_flat(file: FileSpace) -> PhysicalMemory:
 
 
 class _FlatFile(FileSpace):
-    """The file that a flattened one describes; what no piece fills is zero. Later pieces win."""
+    """The file that a flattened one describes; what no piece fills is zero. Later pieces win.
+
+    Attributes:
+        stored: Bytes of the flattened file.
+    """
 
     def __init__(self, file: FileSpace) -> None:
-        pieces = _Pieces(file)
+        pieces, self.stored = _Pieces(file), file.size
         self.size = max(pieces.ends, default=0)
         self._space = RunSpace(file, reversed(pieces), file.size)
         if not self._space.read_some(0, 8).startswith(b"KDUMP"):
