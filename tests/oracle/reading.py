@@ -33,6 +33,7 @@ _OPENING = [
             r"Copyright \(c\) Microsoft Corporation\. All rights reserved\.",
             r"Loading Dump File \[.*\]",
             r"Mini Kernel Dump File: Only registers and stack trace are available",
+            r"Kernel Complete Dump File: Full address space is available",
             r"(?:Symbol|Executable) search path is: .*",
             r"Loading (?:Kernel Symbols|User Symbols|unloaded module list)",
             r"Mini Kernel Dump does not contain unloaded driver list",
