@@ -170,7 +170,9 @@ class WholeMachine(BigMachine):
             body = physical_files.bitmap_dump(memory, last, self.bits, kind)
         else:
             body = physical_files.rdmp_dump(memory, kind)
-        return bytes(self.header(kind)) + body[size:]
+        head = self.header(kind)
+        struct.pack_into("<Q", head, 0xFA0, len(body))  # RequiredDumpSpace
+        return bytes(head) + body[size:]
 
     def note(self) -> bytes:
         """QEMU's notes: the processor that crashed where it stopped, the others in user mode."""
