@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smalldump.compose import compose
+from smalldump.errors import SmallDumpError
 from smalldump.model import Absent, Registers, Snapshot, System
 from smalldump.sources.detect import open_snapshot
 from smalldump.sources.small import SmallDump
@@ -93,3 +94,15 @@ def test_an_encoded_block_is_encoded_in_memory(name: str) -> None:
     machine = whole_machine(name)
     assert machine.memory_at(machine.facts.kdbg_at + 0x10, 4) != b"KDBG"
     assert not isinstance(opened(machine.raw()).debugger_data, Absent)
+
+
+@pytest.mark.parametrize(("name", "file"), [(name, file) for name, file in FILES if name.startswith(("XP PAE", "11"))])
+@pytest.mark.parametrize("share", [1, 5, 8])
+def test_a_file_cut_short_is_refused_or_tells_what_is_left(name: str, file: str, share: int) -> None:
+    data = whole_machine(name).files()[file]()
+    try:
+        machine = opened(data[: len(data) * share // 9])
+        compose(machine).data()
+    except SmallDumpError:
+        return
+    assert machine.machine is opened(data).machine
