@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from smalldump.analysis.bucket import Bucket, bucket_of
+from smalldump.analysis.objects import StopObject, objects_of
 from smalldump.analysis.parameters import Parameter, decode_parameters
 from smalldump.analysis.signature import Signature, signature_of
 from smalldump.analysis.stop_text import stop_text
@@ -23,6 +24,7 @@ class Analysis(NamedTuple):
         entry: What the knowledge base says of the bug check; None where it does not know the code.
         subcode: Meaning of the sub-code that the parameters select, or None.
         parameters: The four parameters, decoded.
+        objects: What the parameters point to, as far as the dump holds it.
         stop_text: The lines of the STOP message.
         stacks: The call stack, in its two parts.
         verdict: Who is to blame, how sure that is, and why.
@@ -32,6 +34,7 @@ class Analysis(NamedTuple):
     entry: BugCheckEntry | None
     subcode: str | None
     parameters: tuple[Parameter, ...]
+    objects: tuple[StopObject, ...]
     stop_text: tuple[str, ...]
     stacks: Stacks
     verdict: Verdict
@@ -55,6 +58,7 @@ def analyse(machine: Snapshot, lookup: CodeLookup = NO_CODE) -> Analysis:
         entry,
         subcode.meaning if subcode else None,
         parameters,
+        objects_of(machine, parameters, lookup),
         stop_text(machine, entry, parameters),
         stacks,
         verdict,
