@@ -199,6 +199,32 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         "tests/analysis/test_bucket.py::test_a_machine_like_the_posted_one_yields_the_posted_bucket",
     ),
     StructureSupport(
+        "WHEA_ERROR_RECORD (CPER)",
+        "x86, x64, ARM64",
+        ("ErrorRecordHeader", "SectionDescriptor", "FirmwareRecordReference", "NmiErrorSection", "ErrorPacketV2"),
+        "UEFI specification appendix N, ntddk.h documentation, posted !errrec outputs; no dump seen",
+        "tests/decode/test_cper.py::test_a_record_like_the_posted_one",
+    ),
+    StructureSupport(
+        "CPER sections: processor, memory, PCI Express, DMA remapping",
+        "x86, x64, ARM64",
+        (
+            *("ProcessorGenericError", "XpfProcessorError", "XpfErrorInformation", "XpfContextInformation"),
+            *("ArmProcessorError", "ArmErrorInformation", "MemoryError1", "MemoryError2"),
+            *("PcieError", "AerCapability", "PciBusError", "PciComponentError"),
+            *("DmarGenericError", "VtdError", "IommuError"),
+        ),
+        "UEFI specification appendix N.2, PCI Express Base Specification; no dump seen",
+        "tests/decode/test_cper_sections.py::test_pci_express",
+    ),
+    StructureSupport(
+        "WHEA_XPF_MCA_SECTION, machine-check status",
+        "x86, x64",
+        ("XpfMcaSection",),
+        "ntddk.h documentation, public symbols; Intel SDM 3B, AMD APM 2 and PPR; posted status words",
+        "tests/decode/test_machine_check.py::test_posted_status_words",
+    ),
+    StructureSupport(
         "Images: PE headers and unwind data",
         "x86, x64, ARM64",
         (
