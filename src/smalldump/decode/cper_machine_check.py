@@ -64,7 +64,7 @@ def status_facts(status: MachineCheckStatus) -> Facts:
         ("status", f"{status.value:#018x}"),
         ("severity", status.severity),
         ("flags", ", ".join(status.flags) or "none"),
-        ("error", status.code.words),
+        ("error_code", status.code.words),
         *((("mnemonic", status.code.mnemonic),) if status.code.mnemonic else ()),
         ("model_specific_code", hexed(status.model_code)),
         *((("corrected_count", str(status.corrected_count)),) if status.corrected_count else ()),
@@ -90,7 +90,7 @@ def _unit(status: MachineCheckStatus, bank: AmdBank | None) -> str:
 def _amd_facts(record: XpfMcaSection, bank: AmdBank | None, status: MachineCheckStatus) -> Facts:
     if record.cpu_vendor != CpuVendor.AMD or not record.ipid:
         return ()
-    known = () if bank is None else (("unit", bank.name), ("extended_error", extended_error(bank, status.value)))
+    known = () if bank is None else (("bank_unit", bank.name), ("extended_error", extended_error(bank, status.value)))
     return (("ipid", f"{record.ipid:#018x}"), *known, ("syndrome", f"{record.synd:#018x}"))
 
 
