@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from smalldump.analysis.io_readers import read_device, read_driver, read_irp
 from smalldump.analysis.parameters import Parameter
 from smalldump.analysis.stop_object import Fact, Reader, Scene, StopObject
 from smalldump.model import Absent, Snapshot
@@ -11,7 +12,11 @@ from smalldump.unwind import NO_CODE, CodeLookup
 
 __all__ = ["READERS", "Fact", "Reader", "Scene", "StopObject", "objects_of"]
 
-READERS: Mapping[str, Reader] = {}
+READERS: Mapping[str, Reader] = {
+    "irp": read_irp,
+    "device_object": read_device,
+    "driver_object": read_driver,
+}
 """Kind of an object, as in the knowledge room's `pointer:<kind>`, to its reader."""
 
 _BY_CODE: Mapping[tuple[int, int | None], tuple[tuple[int, str], ...]] = {}
