@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smalldump.analysis.hardware_objects import hardware_line, machine_check_facts, read_error_record
+from smalldump.analysis.hardware_objects import machine_check_facts, read_error_record, read_machine_check
 from smalldump.analysis.objects import READERS, Scene
 from tests.analysis.machines import machine
 from tests.synth.error_records import MCA, PCIE, Section, mca_body, pcie_body, record
@@ -23,9 +23,7 @@ def test_the_record_is_read_where_the_dump_holds_it() -> None:
     assert [dict(child.facts)["section"] for child in found.children] == ["PCI Express", "x86/x64 MCA"]
     assert found.children[0].address == AT + 0x80 + 2 * 0x48
     assert dict(found.children[0].facts)["fru_text"] == "SLOT5"
-    line = hardware_line(found)
-    assert line
-    assert line.startswith("Uncorrected machine check in bank 5: internal timer error")
+    assert dict(found.facts)["error"].startswith("uncorrected machine check in bank 5: internal timer error")
     assert found.missing is None
 
 
@@ -51,14 +49,13 @@ def test_without_the_record_the_parameters_speak() -> None:
     found = read_error_record(Scene(machine(dump)), AT)
     assert found
     assert found.missing == f"The WHEA_ERROR_RECORD at {AT:#x} is not in the dump."
-    line = hardware_line(found)
-    assert line
-    assert line.startswith("Uncorrected machine check: internal timer error")
+    assert dict(found.facts)["error"].startswith("uncorrected machine check: internal timer error")
 
 
 def test_machine_check_exception_names_the_bank() -> None:
-    facts = dict(machine_check_facts(machine(x64_dump(bug_check=(0x9C, 4, AT, 0xB2000000, 5)))))
-    assert facts["error"] == "uncorrected machine check in bank 4: internal parity error"
+    found = read_machine_check(Scene(machine(x64_dump(bug_check=(0x9C, 4, AT, 0xB2000000, 5)))), AT)
+    assert found
+    assert dict(found.facts)["error"] == "uncorrected machine check in bank 4: internal parity error"
 
 
 @pytest.mark.parametrize("stop", [(0x9C, 4, AT, 0, 0), (0x124, 4, AT, 0xBE000000, 5), (0xD1, 0, 0, 0xBE000000, 5)])

@@ -17,7 +17,7 @@ from smalldump.errors import SmallDumpError
 from smalldump.layout.cper import ErrorRecordHeader
 from smalldump.model import Absent, Snapshot
 
-__all__ = ["hardware_line", "machine_check_facts", "read_error_record"]
+__all__ = ["machine_check_facts", "read_error_record", "read_machine_check"]
 
 _KIND = "whea_error_record"
 _LONGEST = 0x10000  # bytes of a record; those of Windows have up to 4 KB
@@ -71,6 +71,12 @@ def _section(section: ErrorSection, address: int) -> StopObject:
     return StopObject("whea_error_section", address + section.offset, None, tuple(facts), missing=problem)
 
 
+def read_machine_check(scene: Scene, address: int) -> StopObject | None:
+    """What 0x9C says in its parameters; the MCA_EXCEPTION at the address repeats the same registers."""
+    facts = tuple(machine_check_facts(scene.machine))
+    return StopObject("machine_check", address, None, facts) if facts else None
+
+
 def machine_check_facts(machine: Snapshot) -> Iterator[Fact]:
     """The machine-check status that 0x124 (parameter 1 is 0) and 0x9C hold in parameters 3 (high half) and 4 (low).
 
@@ -91,9 +97,3 @@ def machine_check_facts(machine: Snapshot) -> Iterator[Fact]:
         yield Fact("error", bank_words(status, bank))
         yield Fact("unit", "memory" if status.code.kind == "memory_controller" else "processor")
         yield from (Fact(name, value) for name, value in status_facts(status))
-
-
-def hardware_line(found: StopObject) -> str | None:
-    """One line for the first screen: what failed, in words; None where the record does not say."""
-    words = next((fact.value for fact in found.facts if fact.name == "error"), None)
-    return words and words[0].upper() + words[1:] + "."

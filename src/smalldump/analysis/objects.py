@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from smalldump.analysis.hardware_objects import read_error_record
+from smalldump.analysis.hardware_objects import read_error_record, read_machine_check
+from smalldump.analysis.io_readers import read_device, read_driver, read_irp
 from smalldump.analysis.parameters import Parameter
 from smalldump.analysis.stop_object import Fact, Reader, Scene, StopObject
 from smalldump.model import Absent, Snapshot
@@ -13,11 +14,17 @@ from smalldump.unwind import NO_CODE, CodeLookup
 __all__ = ["READERS", "Fact", "Reader", "Scene", "StopObject", "objects_of"]
 
 READERS: Mapping[str, Reader] = {
+    "irp": read_irp,
+    "device_object": read_device,
+    "driver_object": read_driver,
+    "machine_check": read_machine_check,
     "whea_error_record": read_error_record,
 }
 """Kind of an object, as in the knowledge room's `pointer:<kind>`, to its reader."""
 
-_BY_CODE: Mapping[tuple[int, int | None], tuple[tuple[int, str], ...]] = {}
+_BY_CODE: Mapping[tuple[int, int | None], tuple[tuple[int, str], ...]] = {
+    (0x9C, None): ((2, "machine_check"),),
+}
 """(Bug check, parameter 1 or None for any) to (parameter, kind): where the knowledge room does not name the kind."""
 
 

@@ -12,7 +12,8 @@ from smalldump.unwind import NO_CODE, CodeLookup
 
 __all__ = ["Fact", "Reader", "Scene", "StopObject", "lacking"]
 
-R = TypeVar("R", bound=Record)
+N = TypeVar("N", bound=Record)
+W = TypeVar("W", bound=Record)
 
 
 class Fact(NamedTuple):
@@ -60,9 +61,9 @@ class Scene(NamedTuple):
         found = self.machine.modules.at(address)
         return found and found.name
 
-    def record(self, address: int, narrow: type[R], wide: type[R] | None = None) -> R | None:
+    def record(self, address: int, narrow: type[N], wide: type[W]) -> N | W | None:
         """The record at an address, in the form of this machine; None where the dump lacks a byte of it."""
-        kind = narrow if wide is None or self.machine.machine.bits == 32 else wide
+        kind: type[N] | type[W] = wide if self.machine.machine.bits == 64 else narrow
         data = self.machine.memory.try_read(address, kind.SIZE) if address else None
         return None if data is None else kind(data)
 

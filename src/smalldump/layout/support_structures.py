@@ -192,11 +192,11 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         "IRP, DEVICE_OBJECT, DRIVER_OBJECT",
         "x86, x64, ARM64",
         (
-            *("Irp64", "IoStackLocation64", "DeviceObject64", "DriverObject64"),
-            *("Irp32", "IoStackLocation32", "DeviceObject32", "DriverObject32"),
+            *("Irp64", "IoStackLocation64", "DeviceObject64", "DriverObject64", "DevobjExtension64"),
+            *("Irp32", "IoStackLocation32", "DeviceObject32", "DriverObject32", "DevobjExtension32"),
         ),
         "unverified: published headers, no dump seen",
-        "tests/analysis/test_bucket.py::test_a_machine_like_the_posted_one_yields_the_posted_bucket",
+        "tests/analysis/test_io_readers.py::test_request_names_its_holder",
     ),
     StructureSupport(
         "WHEA_ERROR_RECORD (CPER)",
