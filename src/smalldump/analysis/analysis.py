@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from smalldump.analysis.bucket import bucket_of
+from smalldump.analysis.objects import objects_of
 from smalldump.analysis.parameters import decode_parameters
 from smalldump.analysis.plugins import AnalysisPlugin, Plugins
 from smalldump.analysis.remarks import Failure
@@ -40,6 +41,7 @@ def analyse(
         entry,
         subcode.meaning if subcode else None,
         parameters,
+        objects_of(machine, parameters, lookup),
         stop_text(machine, entry, parameters),
         stacks,
         verdict,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from smalldump.analysis.bucket import Bucket
+from smalldump.analysis.objects import StopObject
 from smalldump.analysis.parameters import Parameter
 from smalldump.analysis.remarks import Failure, Remark
 from smalldump.analysis.signature import Signature
@@ -22,6 +23,7 @@ class Analysis(NamedTuple):
         entry: What the knowledge base says of the bug check; None where it does not know the code.
         subcode: Meaning of the sub-code that the parameters select, or None.
         parameters: The four parameters, decoded.
+        objects: What the parameters point to, as far as the dump holds it.
         stop_text: The lines of the STOP message.
         stacks: The call stack, in its two parts.
         verdict: Who is to blame, how sure that is, and why.
@@ -33,6 +35,7 @@ class Analysis(NamedTuple):
     entry: BugCheckEntry | None
     subcode: str | None
     parameters: tuple[Parameter, ...]
+    objects: tuple[StopObject, ...]
     stop_text: tuple[str, ...]
     stacks: Stacks
     verdict: Verdict

@@ -14,6 +14,7 @@ from smalldump.report.code_sections import code_sections
 from smalldump.report.execution_sections import execution_sections
 from smalldump.report.extra_sections import extra_sections
 from smalldump.report.machine_sections import machine_sections
+from smalldump.report.object_sections import objects_section
 from smalldump.report.report import SCHEMA, Report
 from smalldump.report.stop_sections import stop_sections
 from smalldump.report.values import JsonObject, absent, fact
@@ -57,6 +58,7 @@ def build_report(
         head
         | {"findings": head["findings"] + failed}
         | stop_sections(machine, analysis)
+        | {"objects": objects_section(analysis.objects)}
         | machine_sections(machine, by_guid)
         | code_sections(machine, analysis.stacks, lookup, args=detailed)
         | (execution_sections(machine, lookup) if detailed else {})

@@ -11,6 +11,7 @@ from smalldump.model.symbols import SymbolOrigin
 from smalldump.report.columns import columns
 from smalldump.report.document import Document
 from smalldump.report.labels import code_place
+from smalldump.report.object_sections import driver_lines
 from smalldump.report.shown import address, counted, is_absent, labelled, moment, plain, text, uptime
 from smalldump.report.values import Json, JsonObject
 
@@ -71,7 +72,8 @@ def _what(report: Document, width: int) -> list[str]:
         lines += labelled("", text(stop["subcode"]), width)
     rows = [_parameter(report, number, each) for number, each in enumerate(stop["parameters"], 1)]
     room = min(width, _WIDEST) - _INDENT
-    return lines + [" " * _INDENT + line for line in columns(rows, width=room, fixed=(0, 1), wrapped=(2, 3))]
+    lines += [" " * _INDENT + line for line in columns(rows, width=room, fixed=(0, 1), wrapped=(2, 3))]
+    return lines + [line for words in driver_lines(report) for line in labelled("", words, width)]
 
 
 def _known(report: Document, width: int) -> list[str]:

@@ -9,6 +9,7 @@ from smalldump.knowledge.drivers import made_by
 from smalldump.report.columns import columns
 from smalldump.report.document import Document
 from smalldump.report.labels import label, microsoft_name, value_words
+from smalldump.report.object_sections import object_lines
 from smalldump.report.shown import address, counted, field_lines, is_absent, moment, paragraph, plain, text, uptime
 from smalldump.report.stack_text import processors_section, stack_section, threads_section
 from smalldump.report.values import Json, JsonObject
@@ -69,6 +70,8 @@ def _bug_check(report: Document, width: int) -> list[str]:
     ]
     headers = ["P", "value", "meaning", "decoded", "kind"]
     lines += columns(rows, headers=headers, width=width, fixed=(0, 1), wrapped=(2, 3))
+    objects = object_lines(report, width)
+    lines += ["", *objects] if objects else []
     if plain(report["broken_driver"]):
         lines += ["", *paragraph(f"Windows itself blames: {text(report['broken_driver'])}", width)]
     if stop.get("url"):
