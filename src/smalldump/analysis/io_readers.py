@@ -143,13 +143,13 @@ def read_driver(scene: Scene, address: int) -> StopObject:
         gap = f"What lies at {address:#x} is not a DRIVER_OBJECT: type {driver.type}."
         return StopObject("driver_object", address, None, missing=gap)
     name = _name(scene, driver)
-    module = scene.module(driver.driver_start)
+    module = scene.driver(driver.driver_start)
     facts = (
         *([Fact("name", name)] if name else ()),
         Fact("image", scene.words(driver.driver_start)),
     )
-    gap = None if name or module else f"The name of the DRIVER_OBJECT at {address:#x} is not in the dump."
-    return StopObject("driver_object", address, None, facts, missing=gap, driver=module or name)
+    unnamed = None if name or module else f"The name of the DRIVER_OBJECT at {address:#x} is not in the dump."
+    return StopObject("driver_object", address, None, facts, missing=unnamed, driver=module or name)
 
 
 def _name(scene: Scene, driver: DriverObject32 | DriverObject64) -> str | None:

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 from smalldump.analysis.places import Places
 from smalldump.layout.record import Record
 from smalldump.model import Snapshot
+from smalldump.model.absent import present
 from smalldump.unwind import NO_CODE, CodeLookup
 
 __all__ = ["Fact", "Reader", "Scene", "StopObject", "lacking"]
@@ -51,15 +52,20 @@ class Scene(NamedTuple):
     machine: Snapshot
     lookup: CodeLookup = NO_CODE
 
+    @property
+    def build(self) -> int | None:
+        """Windows build number; None where it is not told."""
+        return present(self.machine.system.build)
+
     def words(self, address: int) -> str:
         """The address, and what lies there where that is known."""
         words = Places(self.machine, self.lookup).at(address).words
         return f"{address:#x}" if words is None else f"{address:#x} ({words})"
 
-    def module(self, address: int) -> str | None:
-        """Name of the loaded module that holds an address."""
+    def driver(self, address: int) -> str | None:
+        """Name of the loaded driver that holds an address; None for the kernel itself too."""
         found = self.machine.modules.at(address)
-        return found and found.name
+        return None if found is None or found is self.machine.modules[0] else found.name
 
     def record(self, address: int, narrow: type[N], wide: type[W]) -> N | W | None:
         """The record at an address, in the form of this machine; None where the dump lacks a byte of it."""

@@ -2,7 +2,7 @@
 
 Every count and offset is checked against the bytes that are there; sections of unknown kind are given by GUID, size and
 first bytes.
-Source: UEFI specification, appendix N; Microsoft's public ntddk.h documentation.
+Source: the published headers of EDK II and Linux, which follow appendix N of the UEFI specification.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Sections of error records about memory, both revisions.
 
-Source: UEFI specification, appendix N.2.5 and N.2.6.
+Source: the published headers of EDK II and Linux, which follow appendix N.2 of the UEFI specification.
 """
 
 from __future__ import annotations

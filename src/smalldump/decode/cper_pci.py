@@ -1,6 +1,6 @@
 """Sections of error records about PCI Express, PCI and DMA remapping.
 
-Sources: UEFI specification, appendix N.2.7 to N.2.11; PCI Express Base Specification, Advanced Error Reporting.
+Source: the published headers of EDK II and Linux, which follow appendix N.2 of the UEFI specification.
 """
 
 from __future__ import annotations

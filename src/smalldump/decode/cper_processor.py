@@ -1,6 +1,6 @@
 """Sections of error records about processors: generic, IA-32/x64, ARM.
 
-Source: UEFI specification, appendix N.2.4.
+Source: the published headers of EDK II and Linux, which follow appendix N.2.4 of the UEFI specification.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
     WHEA_ERROR_RECORD_SECTION_DESCRIPTOR   one for each section: where, how long, what kind    (0x48 bytes)
     sections                               anywhere behind, at offsets from the record's start
 
-Source: UEFI specification, appendix N; Microsoft's names from the public ntddk.h documentation.
+Source: the published headers of EDK II and Linux, which follow appendix N of the UEFI specification.
 """
 
 from __future__ import annotations

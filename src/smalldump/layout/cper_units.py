@@ -1,6 +1,6 @@
 """Sections of a Common Platform Error Record about processors, memory, PCI and DMA remapping.
 
-Source: UEFI specification, appendix N.2; the AER capability: PCI Express Base Specification.
+Source: the published headers of EDK II and Linux, which follow appendix N.2 of the UEFI specification.
 """
 
 from __future__ import annotations
