@@ -14,6 +14,7 @@ from smalldump.memory import AddressSpace
 from smalldump.memory.paging import PagingKind, Translation, VirtualSpace
 from smalldump.model import Absent, BugCheck, Contexts, DataBlock, DumpFacts, Registers, Snapshot, StackWindow, System
 from smalldump.model.absent import present
+from smalldump.model.execution import ProcessorState
 from smalldump.model.machine import X86
 from smalldump.model.records import Structure
 from smalldump.sources.built_structures import filetime
@@ -76,6 +77,11 @@ class KernelOfGuest(RamSnapshot):
         found = super().bug_check
         told = self._stop.bug_check
         return found if told is None or not isinstance(found, Absent) else told
+
+    def _with_registers(self, state: ProcessorState, told: Registers | None) -> ProcessorState:
+        # What Windows froze long ago is not what its processors do now.
+        stale = self._stop.live and told is not None
+        return super()._with_registers(state._replace(registers=Absent.NOT_CAPTURED) if stale else state, told)
 
     @cached_property
     def dump(self) -> DumpFacts:

@@ -10,6 +10,7 @@ from smalldump.capture.address import GuestAddress
 from smalldump.capture.machine import Stop
 from smalldump.capture.monitor import Monitor
 from smalldump.capture.taking import Taken, Wish, save, stand_still, take
+from smalldump.capture.warm_up import warm_up
 from smalldump.capture.watching import comment_of, name_of
 from smalldump.writing import Written
 
@@ -42,6 +43,7 @@ async def capture(address: GuestAddress, folder: Path, wish: Wish) -> Captured:
     Raises:
         SmallDumpError: The guest cannot be reached, nothing is known of it, or the dump cannot be written.
     """
+    warm_up()
     monitor = await Monitor.open(address.socket)
     try:
         name = await name_of(monitor, address)

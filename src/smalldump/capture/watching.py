@@ -16,6 +16,7 @@ from smalldump.capture.machine import Stop
 from smalldump.capture.monitor import Monitor
 from smalldump.capture.taking import Taken, Wish, is_running, let_go, save, stand_still, take
 from smalldump.capture.telling import Tell, bug_check_words, dump_facts
+from smalldump.capture.warm_up import warm_up
 from smalldump.errors import CommandRefused, MonitorLost, SmallDumpError, SourceUnreadable
 from smalldump.model import BugCheck
 from smalldump.writing import Written
@@ -47,6 +48,7 @@ class Orders:
 
 async def watch(addresses: Sequence[GuestAddress], orders: Orders, tell: Tell) -> None:
     """Watch guests until cancelled."""
+    await asyncio.to_thread(warm_up)
     async with asyncio.TaskGroup() as group:
         for address in addresses:
             group.create_task(watch_guest(address, orders, tell))
