@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import NamedTuple, NoReturn
 
 import pytest
@@ -160,13 +160,24 @@ def running(
     command += ["-object", backend, "-machine", "q35,memory-backend=ram", "-bios", str(folder / "bios.bin"), *options]
     for socket in sockets:
         command += ["-qmp", f"unix:{socket},server=on,wait=off"]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    try:
-        _await_sockets(process, sockets)
-        yield Powered(process, sockets, memory if shared else None)
-    finally:
-        process.kill()
-        process.communicate()
+    with _alone():
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            _await_sockets(process, sockets)
+            yield Powered(process, sockets, memory if shared else None)
+        finally:
+            process.kill()
+            process.communicate()
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    # One guest at a time on a machine, whatever runs tests there.
+    import fcntl  # which Windows lacks; there QEMU's monitors are not spoken to, either
+
+    with Path(gettempdir(), f"smalldump-tests-qemu-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _write_memory(path: Path, guest: Guest, megabytes: int) -> None:

@@ -18,7 +18,7 @@ from smalldump.capture.exposure import exposed
 from smalldump.capture.guest_layout import BackingFile, GuestRange, backing_files, guest_ranges, host_address
 from smalldump.capture.guest_space import GuestSpace, MonitorFile
 from smalldump.capture.monitor import Monitor
-from smalldump.errors import CommandRefused, SourceUnreadable
+from smalldump.errors import CommandRefused, MonitorLost, SourceUnreadable
 from smalldump.memory import PAGE, FileSpace, OpenedFile, opened_file
 from smalldump.model.absent import Absent
 from smalldump.sources.physical_memory import PhysicalMemory
@@ -78,6 +78,8 @@ async def guest_memory(monitor: Monitor, ways: tuple[Way, ...] = (FILE, PROCESS,
             try:
                 space = GuestSpace(await _OPENERS[way](monitor, ranges, opened))
                 await _prove(monitor, core, space, way)
+            except MonitorLost:
+                raise
             except SourceUnreadable as error:
                 if way is ways[-1]:
                     raise

@@ -25,10 +25,13 @@ from smalldump.sources.physical_memory import CpuState
 from smalldump.sources.ram import RamSnapshot
 from smalldump.sources.register_sets import context_record
 
-__all__ = ["LIVE", "HostSnapshot", "KernelOfGuest", "Stop", "guest_machine"]
+__all__ = ["LIVE", "NO_BUG_CHECK", "HostSnapshot", "KernelOfGuest", "Stop", "guest_machine"]
 
 LIVE = BugCheck(0x161, (0, 0, 0, 0))
 """LIVE_SYSTEM_DUMP: nothing failed, somebody wanted a dump."""
+
+NO_BUG_CHECK = BugCheck(0, (0, 0, 0, 0))
+"""What debuggers write of a machine that tells none; a header that tells nothing would hold the fill of unused pages."""
 
 _SCANNED = 1 << 28
 """Memory that is looked through at most where no register leads to Windows: the guest stands still meanwhile."""
@@ -70,13 +73,11 @@ class KernelOfGuest(RamSnapshot):
         KernelSnapshot.__init__(self, kernel, name)
 
     @cached_property
-    def bug_check(self) -> BugCheck | Absent:
+    def bug_check(self) -> BugCheck:
         """That of a dump on demand; else KiBugcheckData; else what the guest's crash registers told."""
         if self._stop.live:
             return LIVE
-        found = super().bug_check
-        told = self._stop.bug_check
-        return found if told is None or not isinstance(found, Absent) else told
+        return present(super().bug_check) or self._stop.bug_check or NO_BUG_CHECK
 
     def _with_registers(self, state: ProcessorState, told: Registers | None) -> ProcessorState:
         # What Windows froze long ago is not what its processors do now.
@@ -121,8 +122,8 @@ class HostSnapshot(Snapshot):
         return System(self.machine, unknown, unknown, len(self._cpus), pae, unknown, unknown, unknown, unknown)
 
     @cached_property
-    def bug_check(self) -> BugCheck | Absent:
-        return self._stop.bug_check or Absent.NOT_CAPTURED
+    def bug_check(self) -> BugCheck:
+        return LIVE if self._stop.live else self._stop.bug_check or NO_BUG_CHECK
 
     @cached_property
     def dump(self) -> DumpFacts:

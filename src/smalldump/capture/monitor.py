@@ -67,8 +67,8 @@ class Monitor:
         self._client.register_listener(self._events)
 
     @classmethod
-    async def open(cls, path: Path, seconds: float = _GREETING_SECONDS) -> Monitor:
-        """Begin a session.
+    async def open(cls, path: Path, seconds: float | None = None) -> Monitor:
+        """Begin a session; `seconds` is how long to wait for a greeting.
 
         Raises:
             MonitorLost: There is no socket, others can write to it, nobody listens, or it is in use.
@@ -77,7 +77,8 @@ class Monitor:
         try:
             monitor._trust()
             # The client owns the descriptor that it gets; ours stays, to hand descriptors over.
-            await asyncio.wait_for(monitor._client.connect(monitor._connection.dup()), seconds)
+            async with asyncio.timeout(seconds or _GREETING_SECONDS):
+                await monitor._client.connect(monitor._connection.dup())
         except TimeoutError as error:
             monitor._connection.close()
             raise MonitorLost(os.fspath(path), _IN_USE) from error
@@ -105,7 +106,8 @@ class Monitor:
             MonitorLost: The session ended, or nothing came in time.
         """
         try:
-            return await asyncio.wait_for(self._client.execute(command, arguments), seconds)
+            async with asyncio.timeout(seconds):
+                return await self._client.execute(command, arguments)
         except ExecuteError as error:
             raise CommandRefused(os.fspath(self.path), f"{command}: {_words(error)}") from error
         except TimeoutError as error:
@@ -165,7 +167,8 @@ class Monitor:
     async def close(self) -> None:
         """End the session; closing twice does nothing."""
         with suppress(QMPError, OSError, EOFError, TimeoutError):
-            await asyncio.wait_for(self._client.disconnect(), _LEAVE_SECONDS)
+            async with asyncio.timeout(_LEAVE_SECONDS):
+                await self._client.disconnect()
         self._connection.close()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from smalldump.capture.guest_memory import GuestMemory, Way, guest_memory
-from smalldump.capture.machine import Stop, guest_machine
+from smalldump.capture.machine import NO_BUG_CHECK, Stop, guest_machine
 from smalldump.capture.monitor import Monitor
 from smalldump.collect import Failure
 from smalldump.compose import compose
@@ -104,7 +104,7 @@ def _taken(memory: GuestMemory, stop: Stop, name: str, wish: Wish) -> Taken:
     machine, limits = guest_machine(memory, stop, name)
     composed = compose(machine, profile=wish.profile, size=wish.size, contributors=wish.contributors)
     found = machine.bug_check
-    bug_check = None if isinstance(found, Absent) else found
+    bug_check = None if isinstance(found, Absent) or found == NO_BUG_CHECK else found
     cpus = len(memory.physical.cpus)
     return Taken(seal(machine, composed), bug_check, memory.way, memory.passed_over, cpus, limits)
 

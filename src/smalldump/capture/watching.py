@@ -139,7 +139,8 @@ class _Watcher:
         try:
             await asyncio.shield(task)
         except asyncio.CancelledError:
-            await task
+            with suppress(SmallDumpError):
+                await task
             raise
 
     async def _stopped(self, monitor: Monitor, reason: str, told: BugCheck | None) -> None:
