@@ -40,6 +40,7 @@ def windows_memory(processors: int, *, hidden: bool = False, stopped: bool = Tru
         part(machine)
     code, *parameters = machine.facts.bug_check
     machine.pointers(machine.at["KiBugcheckData"], *([code, *parameters] if stopped else [0] * 5))
+    machine.pointers(machine.at["MmPfnDatabase"], 0xFFFFE10000000000)
     machine.write(machine.at["NtBuildLab"], b"19041.1.amd64fre.vb_release.191206-1406\0")
     if not stopped:
         _nothing_frozen(machine)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from smalldump.capture.guest_memory import GuestMemory
 from smalldump.errors import UnsupportedFormat
+from smalldump.layout.context import ExceptionRecord32, ExceptionRecord64
 from smalldump.layout.dump import Attributes
 from smalldump.memory import AddressSpace
 from smalldump.memory.paging import PagingKind, Translation, VirtualSpace
@@ -31,12 +32,13 @@ LIVE = BugCheck(0x161, (0, 0, 0, 0))
 """LIVE_SYSTEM_DUMP: nothing failed, somebody wanted a dump."""
 
 NO_BUG_CHECK = BugCheck(0, (0, 0, 0, 0))
-"""What debuggers write of a machine that tells none; a header that tells nothing would hold the fill of unused pages."""
+"""What debuggers write of a machine that tells none: with nothing written the header would hold its fill."""
 
 _SCANNED = 1 << 28
 """Memory that is looked through at most where no register leads to Windows: the guest stands still meanwhile."""
 _STACK, _PAGE = 0x2000, 0x1000
 _PAGING, _PAE, _FIVE_LEVELS = 1 << 31, 1 << 5, 1 << 12
+_BREAKPOINT = 0x80000003
 _CODE_BEFORE, _CODE = 0x80, 0x200
 
 
@@ -90,11 +92,10 @@ class KernelOfGuest(RamSnapshot):
 
     @cached_property
     def structures(self) -> Mapping[str, Structure]:
-        """Those of the kernel; the CONTEXT is made of QEMU's registers where Windows has frozen none."""
-        found, registers = dict(super().structures), self.header_context
-        if "CONTEXT" not in found and not isinstance(registers, Absent):
-            found["CONTEXT"] = _context(registers)
-        return found
+        """Those of the kernel; what a header holds is made of QEMU's registers where Windows has frozen none."""
+        registers = self.header_context
+        made = {} if isinstance(registers, Absent) else _header_structures(registers)
+        return made | dict(super().structures)
 
 
 class HostSnapshot(Snapshot):
@@ -146,7 +147,7 @@ class HostSnapshot(Snapshot):
 
     @cached_property
     def structures(self) -> Mapping[str, Structure]:
-        return {"CONTEXT": _context(self._cpus[0].registers)}
+        return _header_structures(self._cpus[0].registers)
 
     @cached_property
     def stack(self) -> StackWindow | Absent:
@@ -184,9 +185,13 @@ def _marked(dump: DumpFacts, stop: Stop) -> DumpFacts:
     return dump._replace(attributes=attributes, comment=stop.comment or dump.comment, fields=fields)
 
 
-def _context(registers: Registers) -> Structure:
-    data = context_record(registers.machine, registers.values, registers.vectors)
-    return Structure("CONTEXT", memoryview(data), Absent.NOT_APPLICABLE)
+def _header_structures(registers: Registers) -> dict[str, Structure]:
+    # As Windows does, the header says that there was a breakpoint at the program counter.
+    context = context_record(registers.machine, registers.values, registers.vectors)
+    kind: Any = ExceptionRecord64 if registers.machine.bits == 64 else ExceptionRecord32
+    exception = bytes(kind.build(exception_code=_BREAKPOINT, exception_address=registers.pc))
+    records = {"CONTEXT": context, "EXCEPTION_RECORD": exception}
+    return {name: Structure(name, memoryview(data), Absent.NOT_APPLICABLE) for name, data in records.items()}
 
 
 def _seen_by(cpu: CpuState, physical: AddressSpace) -> AddressSpace:
