@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import big, engine_stacks, listing, scanning, speed, stack_truth, symbols, unwinding, writing
+from benchmarks import big, capture, engine_stacks, listing, scanning, speed, stack_truth, symbols, unwinding, writing
 
 __all__ = ["BENCHMARKS", "chosen", "main"]
 
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "writing": writing.main,
     "listing": listing.main,
     "scanning": lambda _: scanning.main(),
+    "capture": capture.main,
 }
 """By name, in the order in which they run."""
 

@@ -40,6 +40,7 @@ long_mode:
     lidtq 0x90(%rsi)                    # 10 bytes: limit, base
     testl %ebx, %ebx
     jnz ready
+    movl $0, started(%rip)              # after a reset memory is as it was
     movl $0xFEE00300, %edi              # the local APIC's command register
     movl $0xC4500, (%rdi)               # INIT, then start at vector 8: all others
     movl $0xC4608, (%rdi)
@@ -78,13 +79,11 @@ gdt:
 gdt_pointer:
     .word . - gdt - 1
     .long gdt
-    .balign 8
-    .globl root
+    .balign 16                          # the last 16 bytes; states of the processors follow
 root:
     .long 0
 expected:
     .long 0
 started:
-    .long 0
-    .balign 16
+    .long 0, 0
 states:

@@ -28,7 +28,7 @@ __all__ = ["Guest", "Powered", "decline", "empty", "prepared", "running"]
 
 PAGE = 0x1000
 CODE, APIC = 0x8000, 0xFEE00000
-_ROOT, _STARTED, _STATES, _STATE = 0x118, 0x11C, 0x130, 0x100
+_STATE = 0x100
 _REGISTERS = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15 gs_base rip"
 PANICKED, CRASHLOADED = 1, 2
 _BIOS, _RESET = 0x10000, 0xFFF0
@@ -129,10 +129,11 @@ def _state(machine: BigMachine, number: int, pc: int) -> dict[str, int]:
 def _with_boot_code(tables: PageTables, states: tuple[Mapping[str, int], ...]) -> dict[int, bytes]:
     for address in (CODE, APIC):
         tables.put(tables.map(address, address), address | 0x63)
-    page = bytearray(_boot_code().ljust(PAGE, b"\0"))
-    struct.pack_into("<II", page, _ROOT, tables.root, len(states) - 1)
+    code = _boot_code()
+    page = bytearray(code.ljust(PAGE, b"\0"))
+    struct.pack_into("<II", page, len(code) - 0x10, tables.root, len(states) - 1)
     for number, state in enumerate(states):
-        at = _STATES + _STATE * number
+        at = len(code) + _STATE * number
         words = [state.get(name, 0) for name in _REGISTERS.split()]
         struct.pack_into("<18Q", page, at, *words)
         struct.pack_into("<HQ", page, at + 0x90, 0xFFF, state.get("idt", 0))
