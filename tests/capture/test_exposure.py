@@ -71,6 +71,7 @@ def test_a_strangers_file_where_everybody_can_put_one(open_folder: Path) -> None
     path = _file(shared, 0o600)
     os.chown(path, 12345, 12345)
     assert exposed(path) == f"everybody can put files into {shared}, and what is there belongs to another user (12345)"
+    assert exposed(path, 12345) is None
 
 
 def test_a_link_is_followed(open_folder: Path) -> None:

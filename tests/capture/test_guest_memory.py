@@ -81,8 +81,16 @@ def test_a_file_that_is_not_shared(qemu: ScriptedQemu, backing: Path) -> None:
 
 
 def test_a_file_that_others_can_write(qemu: ScriptedQemu, backing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "exposed", lambda _: "others can write to it (-rw-rw-rw-)")
+    monkeypatch.setattr(module, "exposed", lambda *_: "others can write to it (-rw-rw-rw-)")
     assert found(qemu, FILE, MONITOR)[0].passed_over == ((FILE, "refused: others can write to it (-rw-rw-rw-)"),)
+
+
+def test_a_file_that_is_not_qemus(qemu: ScriptedQemu, backing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """QEMU names the file: it must not lead us, who may read more than it, to another one."""
+    monkeypatch.setattr("smalldump.capture.monitor._peer", lambda _: (0, backing.stat().st_uid + 7))
+    ((_, why),) = found(qemu, FILE, MONITOR)[0].passed_over
+    owner = backing.stat().st_uid
+    assert why == f"refused: it belongs to user {owner}, QEMU runs as {owner + 7}"
 
 
 def test_a_file_that_shows_another_memory(qemu: ScriptedQemu, backing: Path) -> None:

@@ -11,10 +11,13 @@ __all__ = ["exposed"]
 _GROUP, _OTHERS = stat.S_IWGRP, stat.S_IWOTH
 
 
-def exposed(path: Path) -> str | None:
+def exposed(path: Path, owner: int | None = None) -> str | None:
     """Why others than its owner and root could write to `path`, or put something else in its place; None: they cannot.
 
     A folder that only its owner may enter protects what is in it. The group of root counts as root.
+
+    Args:
+        owner: Who may own it where everybody can put files, beside root and us.
 
     Raises:
         OSError: There is no such path, or it cannot be looked at.
@@ -28,8 +31,8 @@ def exposed(path: Path) -> str | None:
             continue
         if not found.st_mode & stat.S_ISVTX:
             return f"others can write to the folder {folder} ({stat.filemode(found.st_mode)})"
-        if (owner := _within(real, folder).lstat().st_uid) not in (0, os.getuid()):
-            return f"everybody can put files into {folder}, and what is there belongs to another user ({owner})"
+        if (user := _within(real, folder).lstat().st_uid) not in (0, os.getuid(), owner):
+            return f"everybody can put files into {folder}, and what is there belongs to another user ({user})"
     found = real.stat()
     return f"others can write to it ({stat.filemode(found.st_mode)})" if _writable(found) else None
 

@@ -113,20 +113,23 @@ async def _by_file(monitor: Monitor, ranges: tuple[GuestRange, ...], opened: Exi
         if backing is None:
             raise CommandRefused(str(monitor.path), f"no memory-backend-file behind {each.region!r}")
         if backing.region not in spaces:
-            spaces[backing.region] = _readable(backing)
+            spaces[backing.region] = _readable(backing, monitor.user)
             opened.callback(spaces[backing.region].close)
         pieces.append((each, spaces[backing.region], backing.offset + each.offset))
     return pieces
 
 
-def _readable(backing: BackingFile) -> OpenedFile:
+def _readable(backing: BackingFile, user: int) -> OpenedFile:
     path = str(backing.path)
     if not backing.shared:
         raise SourceUnreadable(path, "not share=on: the guest's memory is not in it")
     try:
-        if not stat.S_ISREG(backing.path.stat().st_mode):
+        found = backing.path.stat()
+        if not stat.S_ISREG(found.st_mode):
             raise SourceUnreadable(path, "no regular file")
-        if why := exposed(backing.path):
+        if user not in (0, found.st_uid):  # a guest must not lead us to what is not its own
+            raise SourceUnreadable(path, f"refused: it belongs to user {found.st_uid}, QEMU runs as {user}")
+        if why := exposed(backing.path, user):
             raise SourceUnreadable(path, f"refused: {why}")
     except OSError as error:
         raise SourceUnreadable(path, error.strerror or str(error)) from error

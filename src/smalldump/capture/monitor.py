@@ -39,15 +39,15 @@ class _Wanted(EventListener):
     """Events that matter; a monitor that floods us loses the oldest, not our memory."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._queue = asyncio.Queue(_MOST_EVENTS)
+        super().__init__(EVENTS)
+        self.waiting: asyncio.Queue[Message] = asyncio.Queue(_MOST_EVENTS)
 
     async def put(self, event: Message) -> None:
         if event.get("event") not in EVENTS:
             return
-        if self._queue.full():
-            self._queue.get_nowait()
-        self._queue.put_nowait(event)
+        if self.waiting.full():
+            self.waiting.get_nowait()
+        self.waiting.put_nowait(event)
 
 
 class Monitor:
@@ -147,9 +147,9 @@ class Monitor:
         Raises:
             MonitorLost: The session ended; events that came before that are given first.
         """
-        if not self._events.empty():
-            return await self._events.get()
-        coming = asyncio.ensure_future(self._events.get())
+        if not self._events.waiting.empty():
+            return self._events.waiting.get_nowait()
+        coming = asyncio.ensure_future(self._events.waiting.get())
         gone = asyncio.ensure_future(self._gone())
         try:
             await asyncio.wait([coming, gone], return_when=asyncio.FIRST_COMPLETED)
