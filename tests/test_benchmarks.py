@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from benchmarks import big, listing, writing
+from benchmarks import big, capture, listing, writing
 from benchmarks.__main__ import BENCHMARKS, chosen
 
 ROOT = Path(__file__).parents[1]
@@ -59,3 +59,15 @@ def test_big_files(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
     reads = {line.rpartition(" GB")[0]: int(line.split()[-2].replace(",", "")) for line in lines[1:11]}
     assert reads["complete, 1"] == reads["raw, 2"] == reads["ELF core, 1"] == reads["LiME, 2"] == 2000
     assert 900 < reads["bitmap, 2"] < 1100
+
+
+def test_capture(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(capture, "_SIZES", (1,))
+    monkeypatch.setattr(capture, "_MEGABYTES", 32)
+    monkeypatch.setattr(capture, "_PANICS", 2)
+    monkeypatch.setattr(capture, "_kinds", lambda: iter([("plain", False, True), ("encoded", True, False)]))
+    capture.main(tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    assert [re.fullmatch(r"1 GB, (plain|encoded)( +\d+\.\d){5}", line) is not None for line in lines] == [False] * 2 + [
+        True
+    ] * 2
