@@ -40,6 +40,7 @@ class ScriptedQemu:
             bytes, DROP or SILENT.
         asked: Commands in the order in which they came, with their arguments.
         running: Whether the guest runs; `status`: what it says otherwise.
+        core: Class and machine of the ELF cores that it writes; 32 and 3 for a guest in 32-bit mode.
     """
 
     def __init__(self, path: Path, pages: Mapping[int, bytes] | None = None, **registers: int) -> None:
@@ -49,6 +50,7 @@ class ScriptedQemu:
         self.asked: list[tuple[str, dict[str, object]]] = []
         self.running, self.status, self.greets = True, "paused", True
         self.greeting: bytes | None = None
+        self.core = (64, 62)
         self.sessions = 0
         self._lent: list[int] = []
         self._connection: socket.socket | None = None
@@ -185,7 +187,7 @@ class ScriptedQemu:
         numbers = range(begin // _PAGE, (begin + length) // _PAGE)
         inside = {number: self.pages.get(number, bytes(_PAGE)) for number in numbers}
         descriptor = self._lent.pop()
-        os.write(descriptor, elf_core(inside, qemu_note(self.registers)))
+        os.write(descriptor, elf_core(inside, qemu_note(self.registers), *self.core))
         os.close(descriptor)
 
     def _send(self, message: object) -> None:

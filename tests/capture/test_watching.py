@@ -23,6 +23,7 @@ from smalldump.sources.small import SmallDump
 from tests.capture.conftest import Watching, header_registers, run
 from tests.capture.scripted import DROP, ScriptedQemu
 from tests.capture.windows import IDT, kpcr, windows_memory
+from tests.sources.test_ram import bare
 
 Guests = Callable[..., ScriptedQemu]
 HYPER_V = {"type": "hyper-v", "arg1": 0x7E, "arg2": 0xFFFFFFFFC0000005, "arg3": 2, "arg4": 3, "arg5": 4}
@@ -380,3 +381,52 @@ def test_a_dump_on_demand_that_fails_lets_the_guest_go_on(guests: Guests, minidu
 
 def test_what_may_become_of_a_guest_has_words() -> None:
     assert list(taking.AFTERWARDS) == ["cont", "reset", "pause", "quit"]
+
+
+def test_a_long_name_fits_into_the_header(guest: ScriptedQemu, watching: Watching) -> None:
+    """With what the writer itself has to say of a dump of 64 KB."""
+    guest.answers["query-name"] = {"name": "w\u00e4b" * 500}
+    with watching(guest.path, wish=Wish(size=65536)) as watched:
+        guest.wait_for("query-status")
+        guest.panic()
+        dump = watched.wait_for("dump")
+    assert dump["guest"] == ("w\u00e4b" * 500)[:64]
+    comment = opened(dump["path"]).dump.comment
+    assert isinstance(comment, str)
+    assert comment.startswith("smalldump, from the virtual machine w?bw?b")
+
+
+def test_a_guest_of_32_bits(tmp_path: Path, watching: Watching) -> None:
+    machine = bare("x86")
+    facts = machine.facts
+    pages = {address: bytes(page) for address, page in machine.tables.memory.items()}
+    registers = {"rip": facts.kernel.base + 0x1000, "rsp": facts.stack.low, "cr3": machine.tables.root}
+    registers |= {"cr0": 0x8001003B, "cr4": 0x6F9 if machine.mode == "PAE" else 0x6D9}
+    server = ScriptedQemu(tmp_path / "xp.qmp", pages, **registers)
+    server.core = (32, 3)
+    try:
+        with watching(server.path) as watched:
+            server.wait_for("query-status")
+            server.panic()
+            dump = watched.wait_for("dump")
+    finally:
+        server.close()
+    found = opened(dump["path"])
+    assert (dump["size"], dump["profile"], dump["limits"]) == (65536, "classic", None)
+    assert found.machine.name == "x86"
+    assert found.bug_check.code == facts.bug_check[0]
+    assert check(memoryview(Path(dump["path"]).read_bytes())).state.name == "WHOLE"
+
+
+def test_a_guest_of_32_bits_without_windows(tmp_path: Path, watching: Watching) -> None:
+    server = ScriptedQemu(tmp_path / "dos.qmp", {0: bytes(0x1000)}, rip=0x7C00, rsp=0x400, rbx=0x1234)
+    server.core = (32, 3)
+    try:
+        with watching(server.path) as watched:
+            server.wait_for("query-status")
+            server.panic()
+            dump = watched.wait_for("dump")
+    finally:
+        server.close()
+    registers = header_registers(opened(dump["path"]))
+    assert (registers.pc, registers.values["ebx"], dump["size"]) == (0x7C00, 0x1234, 65536)

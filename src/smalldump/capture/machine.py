@@ -129,9 +129,9 @@ class HostSnapshot(Snapshot):
     @cached_property
     def dump(self) -> DumpFacts:
         """The time is the host's."""
-        now, unknown = datetime.now(UTC), Absent.NOT_CAPTURED
+        now, root, unknown = datetime.now(UTC), self._cpus[0].cr3, Absent.NOT_CAPTURED
         fields = {
-            "directory_table_base": self._cpus[0].cr3,
+            "directory_table_base": root if isinstance(root, Absent) else root & self.machine.mask,
             "machine_image_type": self.machine.image_type,
             "number_processors": len(self._cpus),
             "system_time": filetime(now),
