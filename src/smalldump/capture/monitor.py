@@ -76,9 +76,7 @@ class Monitor:
         monitor = cls(path, _connected(path))
         try:
             monitor._trust()
-            # The client owns the descriptor that it gets; ours stays, to hand descriptors over.
-            async with asyncio.timeout(seconds or _GREETING_SECONDS):
-                await monitor._client.connect(monitor._connection.dup())
+            await monitor._connect(seconds or _GREETING_SECONDS)
         except TimeoutError as error:
             monitor._connection.close()
             raise MonitorLost(os.fspath(path), _IN_USE) from error
@@ -89,6 +87,16 @@ class Monitor:
             monitor._connection.close()
             raise
         return monitor
+
+    async def _connect(self, seconds: float) -> None:
+        # The client owns the descriptor that it gets, once it has begun; ours stays, to hand descriptors over.
+        lent = self._connection.dup()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._client.connect(lent)
+        except BaseException:  # an end of the watch, too, may come before the client has taken it
+            lent.close()
+            raise
 
     def _trust(self) -> None:
         owner = self.path.stat().st_uid
