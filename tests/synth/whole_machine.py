@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tests import physical_files
 from tests.synth import windows as builds
-from tests.synth.bare import encoded
+from tests.synth.bare import encoded_block
 from tests.synth.big_machine import BigMachine
 from tests.synth.builder import DumpBuilder
 from tests.synth.parts import STYLE_D, Block, Process, Processor, Thread, UnloadedDriver
@@ -85,7 +85,7 @@ class WholeMachine(BigMachine):
         self.pointers(self.at["KiProcessorBlock"] + facts.processors * self.word, 0)
         self.write(_SHARED[self.bits], self._shared())
         if never:
-            self.write(facts.kdbg_at, encoded(self._kdbg(), never))
+            self.write(facts.kdbg_at, encoded_block(self._kdbg(), never))
         self._name_itself()
 
     def prcb(self, number: int) -> int:
