@@ -23,7 +23,7 @@ from smalldump.sources.small import SmallDump
 from tests.capture.conftest import Watching, header_registers, run
 from tests.capture.scripted import DROP, ScriptedQemu
 from tests.capture.windows import IDT, kpcr, windows_memory
-from tests.sources.test_ram import bare
+from tests.synth.imaged import imaged
 
 Guests = Callable[..., ScriptedQemu]
 HYPER_V = {"type": "hyper-v", "arg1": 0x7E, "arg2": 0xFFFFFFFFC0000005, "arg3": 2, "arg4": 3, "arg5": 4}
@@ -397,7 +397,7 @@ def test_a_long_name_fits_into_the_header(guest: ScriptedQemu, watching: Watchin
 
 
 def test_a_guest_of_32_bits(tmp_path: Path, watching: Watching) -> None:
-    machine = bare("x86")
+    machine = imaged("x86")
     facts = machine.facts
     pages = {address: bytes(page) for address, page in machine.tables.memory.items()}
     registers = {"rip": facts.kernel.base + 0x1000, "rsp": facts.stack.low, "cr3": machine.tables.root}
