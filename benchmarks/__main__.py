@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks import (
     big,
     big_machines,
+    capture,
     engine_stacks,
     listing,
     scanning,
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "writing": writing.main,
     "listing": listing.main,
     "scanning": lambda _: scanning.main(),
+    "capture": capture.main,
 }
 """By name, in the order in which they run."""
 

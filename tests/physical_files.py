@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 __all__ = [
     "arm64_note",
@@ -208,8 +208,19 @@ def elf_core(memory: Memory, notes: bytes = b"", bits: int = 64, machine: int = 
     return out + bytes(section) + notes + _pages(memory)
 
 
-def kdump(memory: Memory, frames: int, notes: bytes = b"", bits: int = 64, status: int = 1) -> bytes:
-    """A kdump-compressed file, version 6; every third page is stored as it is, equal pages share their bytes."""
+def kdump(
+    memory: Memory,
+    frames: int,
+    notes: bytes = b"",
+    bits: int = 64,
+    *,
+    status: int = 1,
+    pack: Callable[[bytes], bytes] = zlib.compress,
+) -> bytes:
+    """A kdump-compressed file, version 6; every third page is stored as it is, the others are packed.
+
+    Pages of zeros share their bytes.
+    """
     blocks = 1 + (len(notes) + 4095) // 4096
     one = (frames // 8 + 4096) // 4096
     head = bytearray(4096)
@@ -226,9 +237,15 @@ def kdump(memory: Memory, frames: int, notes: bytes = b"", bits: int = 64, statu
     out = bytes(head) + bytes(sub) + bitmap * 2
     place = len(out) + 24 * len(memory)
     descriptors, data = b"", b""
+    zeros = b""
     for index, number in enumerate(sorted(memory)):
-        packed = memory[number] if index % 3 == 0 else zlib.compress(memory[number])
-        descriptors += struct.pack("<QIIQ", place + len(data), len(packed), int(index % 3 != 0), 0)
+        if zeros and not any(memory[number]):
+            descriptors += zeros
+            continue
+        packed = memory[number] if index % 3 == 0 else pack(memory[number])
+        descriptor = struct.pack("<QIIQ", place + len(data), len(packed), status if index % 3 else 0, 0)
+        zeros = zeros if any(memory[number]) else descriptor
+        descriptors += descriptor
         data += packed
     return out + descriptors + data
 

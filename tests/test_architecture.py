@@ -42,7 +42,7 @@ collect     unwind analysis images layout memory model
 compose     collect writer unwind model
 writing     compose collect writer minidumps memory model
 report      analysis checking unwind images decode knowledge layout memory model
-capture     compose collect writer minidumps sources memory model
+capture     writing compose collect writer minidumps sources layout memory model
 fleet       report analysis checking intake sources model
 """
 MAY_IMPORT = {line.split()[0]: set(line.split()[1:]) for line in TABLE.strip().splitlines()}

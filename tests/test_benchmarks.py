@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from benchmarks import big, big_machines, listing, writing
+from benchmarks import big, big_machines, capture, listing, writing
 from benchmarks.__main__ import BENCHMARKS, chosen
 
 ROOT = Path(__file__).parents[1]
@@ -76,3 +76,15 @@ def test_big_machines(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     read = {kind: {pages for name, pages, _ in found if name == kind} for kind in ("complete", "raw")}
     assert [len(pages) for pages in read.values()] == [1, 1]
     assert re.search(r"searched for page tables: [\d.]+ GB/s", out)
+
+
+def test_capture(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(capture, "_SIZES", (1,))
+    monkeypatch.setattr(capture, "_MEGABYTES", 32)
+    monkeypatch.setattr(capture, "_PANICS", 2)
+    monkeypatch.setattr(capture, "_kinds", lambda: iter([("plain", False, True), ("encoded", True, False)]))
+    capture.main(tmp_path)
+    lines = capsys.readouterr().out.splitlines()
+    assert [re.fullmatch(r"1 GB, (plain|encoded)( +\d+\.\d){5}", line) is not None for line in lines] == [False] * 2 + [
+        True
+    ] * 2

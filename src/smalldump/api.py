@@ -42,7 +42,7 @@ def open_dump(path: str | os.PathLike[str]) -> Snapshot:
 
     source = open_single(path)
     try:
-        return open_snapshot(source.data, source.name, source.close)
+        return open_snapshot(source.data, source.name, source.close, beside=source.beside)
     except BaseException:  # whatever ends this, an interrupt too, nobody else knows the open file; it goes on up
         source.close()
         raise
@@ -136,13 +136,13 @@ def analyze_source(
     from smalldump.checking import check as check_bytes
     from smalldump.report.build import build_report, failure_report
 
-    checked = check_bytes(source.data, source.file_name)
-    dump = checked.dump
-    if dump is None:
+    checked = check_bytes(source.data, source.file_name, source.beside)
+    if checked.dump is None:
         return failure_report(checked, source.data)
-    code = lookup_for(dump, files)
-    analysis = analyse(dump, code, plugins)
-    return build_report(dump, analysis, checked, source.data, private=private, detailed=detailed, lookup=code)
+    with checked.dump as dump:
+        code = lookup_for(dump, files)
+        analysis = analyse(dump, code, plugins)
+        return build_report(dump, analysis, checked, source.data, private=private, detailed=detailed, lookup=code)
 
 
 def lookup_for(machine: Snapshot, files: SymbolSources | None) -> CodeLookup:
@@ -177,7 +177,7 @@ def check(path: str | os.PathLike[str]) -> CheckResult:
     from smalldump.intake import open_single
 
     with open_single(path) as source:
-        result = check_bytes(source.data, source.name)
+        result = check_bytes(source.data, source.name, source.beside)
         if result.dump is not None:
             result.dump.close()
         return result

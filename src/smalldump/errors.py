@@ -8,6 +8,8 @@
       SymbolError            malformed symbol data: a PDB, a symbol file  (.offset .expected .found)
       MemoryUnavailable      memory that was asked for is not in the dump (.address .wanted .got .cause)
       SourceUnreadable       a file, folder or archive cannot be read     (.path)
+        MonitorLost          a virtual machine's monitor is not to be had (.path)
+        CommandRefused       it did not do what it was asked              (.path)
       BudgetTooSmall         what must be in a dump needs more bytes       (.needed .budget)
       StoreError             minidump directory or reserve trouble        (.path)
       KnownIssuesError       a list of known issues is malformed          (.path)
@@ -21,9 +23,11 @@ from smalldump.addresses import format_address
 
 __all__ = [
     "BudgetTooSmall",
+    "CommandRefused",
     "FormatError",
     "KnownIssuesError",
     "MemoryUnavailable",
+    "MonitorLost",
     "NotADump",
     "SmallDumpError",
     "SourceUnreadable",
@@ -134,6 +138,14 @@ class SourceUnreadable(SmallDumpError):
 
     def __reduce__(self) -> tuple[object, ...]:
         return (type(self), (self.path, self.why))
+
+
+class MonitorLost(SourceUnreadable):
+    """The monitor of a virtual machine cannot be had: not there, in use, not to be trusted, gone, or silent."""
+
+
+class CommandRefused(SourceUnreadable):
+    """The monitor of a virtual machine did not do what it was asked; its words are in `.why`."""
 
 
 class StoreError(SmallDumpError):

@@ -25,6 +25,7 @@ from smalldump.writer.scrub import ScrubLevel, Withheld
 __all__ = [
     "Missing",
     "Place",
+    "Sealed",
     "Written",
     "checked_size",
     "missing_from",
@@ -32,7 +33,9 @@ __all__ = [
     "profile_of",
     "requested",
     "scrub_level_of",
+    "seal",
     "write_composed",
+    "write_sealed",
 ]
 
 _PAGE = 0x1000
@@ -164,6 +167,20 @@ def requested(page: int | RangeRequest, machine: Machine) -> RangeRequest:
     return page._replace(address=page.address & machine.mask, rank=Rank.USER)
 
 
+class Sealed(NamedTuple):
+    """A dump whose bytes are final: the machine that it was made of is not needed any more.
+
+    Attributes:
+        data: The file.
+        date: For its name.
+    """
+
+    data: bytes
+    date: CrashDate
+    composed: Composed
+    missing: tuple[Missing, ...]
+
+
 def write_composed(
     machine: Snapshot,
     composed: Composed,
@@ -181,26 +198,44 @@ def write_composed(
     Raises:
         StoreError: The disk refuses, the name is taken, or the reserve has no room; nothing has changed.
     """
-    data, scrubbed = composed.data(), composed.scrubbed
+    return write_sealed(seal(machine, composed, pages, zone), place)
+
+
+def seal(
+    machine: Snapshot, composed: Composed, pages: Iterable[RangeRequest] = (), zone: tzinfo | None = None
+) -> Sealed:
+    """The last look at the machine. Arguments are those of `write_composed`."""
+    lost = tuple(missing_from(machine, composed, pages))
+    return Sealed(composed.data(), _date(machine, zone), composed, lost)
+
+
+def write_sealed(sealed: Sealed, place: Place) -> Written:
+    """Write a dump, whole or not at all, and never in the place of an existing file.
+
+    Raises:
+        StoreError: The disk refuses, the name is taken, or the reserve has no room; nothing has changed.
+    """
+    data, composed = sealed.data, sealed.composed
+    scrubbed = composed.scrubbed
     told_by_all = (
         len(data),
         composed.profile.name,
         composed.plan,
         composed.dropped,
-        tuple(missing_from(machine, composed, pages)),
+        sealed.missing,
         composed.failures,
         None if scrubbed is None else scrubbed.level,
         {} if scrubbed is None else dict(scrubbed.removed),
     )
     if place.reserve is not None:
-        filled = Reserve(place.reserve).fill(data, _date(machine, zone))
+        filled = Reserve(place.reserve).fill(data, sealed.date)
         return Written(filled.path, *told_by_all, slots_left=filled.left)
     if place.to is not None:
         new = _save_as(place.to, data)
         return Written(new.path, *told_by_all, new.how, new.directory_flushed)
     if place.into is None:
         raise ValueError("no place to write to")
-    saved = MinidumpDirectory(place.into).save(data, _date(machine, zone))
+    saved = MinidumpDirectory(place.into).save(data, sealed.date)
     return Written(saved.path, *told_by_all, saved.how, saved.directory_flushed, saved.date_source)
 
 

@@ -157,7 +157,10 @@ def test_fast_fail_of_a_list_finds_the_entry_in_a_register() -> None:
     assert [facts(each)["register"] for each in objects] == ["rax"]
 
 
-@pytest.mark.parametrize("kind", sorted(READERS))
+BY_ADDRESS = sorted(READERS.keys() - {"machine_check"})  # which the parameters themselves tell
+
+
+@pytest.mark.parametrize("kind", BY_ADDRESS)
 def test_what_the_dump_lacks_is_named(kind: str) -> None:
     found = READERS[kind](scene({}), AT)
     assert found is not None
@@ -165,7 +168,7 @@ def test_what_the_dump_lacks_is_named(kind: str) -> None:
     assert found.facts == ()
 
 
-@pytest.mark.parametrize("kind", sorted(READERS))
+@pytest.mark.parametrize("kind", BY_ADDRESS)
 @given(noise=st.binary(min_size=0x200, max_size=0x200))
 def test_noise_is_read_without_harm(kind: str, noise: bytes) -> None:
     found = READERS[kind](scene({AT: noise}), AT)

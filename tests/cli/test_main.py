@@ -115,7 +115,7 @@ def test_a_mistake_is_one_line(monkeypatch: pytest.MonkeyPatch, run: Run) -> Non
     def mistaken(*_: object, **__: object) -> None:
         raise KeyError("a\nb")
 
-    monkeypatch.setattr(import_module("smalldump.cli.show"), "open_single", mistaken)
+    monkeypatch.setattr(import_module("smalldump.cli.show"), "opened", mistaken)
     code, out, err = run("show", "x")
     assert (code, out) == (3, "")
     assert err.startswith("smalldump: internal error, please report it: KeyError at test_main.py:")

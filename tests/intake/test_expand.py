@@ -158,7 +158,7 @@ def test_origins_without_their_bytes_are_read_again(tmp_path: Path, kind: str) -
     origins = list(expand([path]))
     assert len(origins) >= 2
     for origin in origins:
-        assert origin.data is not None
+        assert isinstance(origin.data, bytes)
         with open_origin(replace(origin, data=None)) as again:
             assert again.data == origin.data
             assert again.name == origin.name

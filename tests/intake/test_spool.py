@@ -64,6 +64,14 @@ def test_zeros_take_no_room(tmp_path: Path) -> None:
         assert re.search(r": 300 MiB, (1(\.\d+)? MiB|\d+(\.\d)? KiB) of them on the disk", source.remark)
 
 
+def test_raw_memory_is_known_by_its_name(tmp_path: Path) -> None:
+    for name in ("guest.vmem.gz", "guest.raw.gz"):
+        (tmp_path / name).write_bytes(gzip.compress(page(1) * 5))
+        with open_single(tmp_path / name) as source:
+            assert bytes(source.data) == page(1) * 5
+            assert source.beside == tmp_path / name[:-3]
+
+
 def test_in_a_folder(tmp_path: Path) -> None:
     (tmp_path / "MEMORY.DMP.gz").write_bytes(gzip.compress(complete_dump(MEMORY)))
     (origin,) = expand([tmp_path])

@@ -33,6 +33,8 @@ _OPENING = [
             r"Copyright \(c\) Microsoft Corporation\. All rights reserved\.",
             r"Loading Dump File \[.*\]",
             r"Mini Kernel Dump File: Only registers and stack trace are available",
+            r"Kernel (?:Complete|Bitmap) Dump File: Full address space is available",
+            r"Kernel (?:Summary|Bitmap) Dump File: Kernel address space is available, User address space may not be .*",
             r"(?:Symbol|Executable) search path is: .*",
             r"Loading (?:Kernel Symbols|User Symbols|unloaded module list)",
             r"Mini Kernel Dump does not contain unloaded driver list",

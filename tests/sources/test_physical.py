@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import lzma
 import struct
+import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import cramjam
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +20,7 @@ from smalldump.model.absent import Absent
 from smalldump.model.machine import ARM64, X64, X86
 from smalldump.sources.physical import open_physical
 from smalldump.sources.physical_memory import PhysicalMemory
+from tests.lzo_streams import lzo_run
 from tests.physical_files import (
     arm64_note,
     bitmap_dump,
@@ -193,10 +197,57 @@ def test_kdump(bits: int, flat: bool) -> None:
     assert found.space.next_readable(4 * PAGE + 5, 9 * PAGE) is None
 
 
-@pytest.mark.parametrize(("flag", "name"), [(2, "lzo"), (4, "snappy"), (0x20, "zstd")])
-def test_kdumps_of_other_compressions_are_refused(flag: int, name: str) -> None:
-    with pytest.raises(UnsupportedFormat, match=name):
+PACKERS: dict[int, Callable[[bytes], bytes]] = {
+    1: zlib.compress,
+    2: lzo_run,
+    4: lambda data: bytes(cramjam.snappy.compress_raw(data)),
+    0x20: lambda data: bytes(cramjam.zstd.compress(data)),
+}
+
+
+@pytest.mark.parametrize("flag", PACKERS)
+def test_kdumps_of_other_compressions(flag: int) -> None:
+    holds(open_physical(kdump(MEMORY, FRAMES, status=flag, pack=PACKERS[flag])))
+
+
+def test_blocks_of_zeros_are_no_data() -> None:
+    memory = dict.fromkeys((4, 5, 6, 8, 9, 10, 20), bytes(PAGE)) | {number: page(number) for number in (1, 2, 7, 11)}
+    space = open_physical(kdump(memory, FRAMES)).space
+    assert list(space.ranges()) == [(PAGE, 3 * PAGE), (4 * PAGE, 12 * PAGE), (20 * PAGE, 21 * PAGE)]
+    # The first of them is looked at: only what the second one shares with it is known to be zeros.
+    assert list(space.data_ranges()) == [(at * PAGE, end * PAGE) for at, end in ((1, 3), (4, 5), (7, 8), (11, 12))]
+
+
+def test_of_a_kdump_not_more_is_scanned_than_it_can_hold() -> None:
+    data = kdump(MEMORY, FRAMES)
+    assert open_physical(data).stored == 64 * len(data)
+    assert open_physical(flattened(data)).stored == 64 * len(flattened(data))
+
+
+@pytest.mark.parametrize(("flag", "name"), [(4, "snappy"), (0x20, "zstd")])
+def test_a_kdump_names_the_package_that_it_needs(flag: int, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cramjam", None)
+    with pytest.raises(UnsupportedFormat, match=f"{name}: reading it needs the package cramjam"):
         open_physical(kdump(MEMORY, FRAMES, status=flag))
+    data = bytearray(kdump(MEMORY, FRAMES, status=flag, pack=PACKERS[flag]))
+    struct.pack_into("<I", data, 0x1A8, 1)  # the header does not say so
+    found = open_physical(bytes(data))
+    assert found.space.read_some(2 * PAGE, PAGE) == b""
+    assert found.space.read_some(PAGE, PAGE) == page(1)
+
+
+@pytest.mark.parametrize("flag", [*PACKERS, 8, 0x80000000])
+@pytest.mark.parametrize("packed", [b"", b"\x11", b"\xff" * 99, bytes(4096)])
+def test_pages_that_cannot_be_unpacked_are_not_there(flag: int, packed: bytes) -> None:
+    found = open_physical(kdump(MEMORY, FRAMES, status=flag, pack=lambda _: packed))
+    assert found.space.read_some(PAGE, PAGE) == page(1)  # which is stored as it is
+    assert found.space.read_some(2 * PAGE, PAGE) == b""
+
+
+@pytest.mark.parametrize("flag", PACKERS)
+def test_pages_that_unfold_to_more_end_there(flag: int) -> None:
+    found = open_physical(kdump(MEMORY, FRAMES, status=flag, pack=lambda _: PACKERS[flag](bytes(1 << 20))))
+    assert found.space.read_some(2 * PAGE, PAGE) in (b"", bytes(PAGE))
 
 
 def test_a_damaged_page_of_a_kdump_is_not_there() -> None:
@@ -229,7 +280,8 @@ def test_vmware(tmp_path: Path, named: str, blocks: bool) -> None:
     (tmp_path / "Windows.vmem").write_bytes(b"".join(MEMORY.values()))
     with open_physical(tmp_path / f"Windows{named}") as found:
         holds(found)
-        assert (found.kind, found.machine, found.troubles) == ("VMware memory", X64, ())
+        other = "state out of Windows.vmss" if named == ".vmem" else "memory out of Windows.vmem"
+        assert (found.kind, found.machine, found.troubles) == (f"VMware memory, {other}", X64, ())
         first, second = found.cpus
         assert {name: first.registers.values[name] for name in ("rax", "rip", "rsp", "rbp", "efl")} == {
             name: STATE[name] for name in ("rax", "rip", "rsp", "rbp", "efl")
@@ -414,6 +466,7 @@ _BUILT = (
         flattened(kdump(MEMORY, FRAMES, bits=32)),
     ),
 )
+_PACKED = tuple(kdump(MEMORY, FRAMES, status=flag, pack=pack) for flag, pack in PACKERS.items())
 
 
 @given(
@@ -436,6 +489,20 @@ def test_spoilt_files_give_memory_or_an_error(data: bytes, spoilt: list[tuple[in
     assert len(found.space.read_some(at, 100)) <= 100
     next_one = found.space.next_readable(0, 1 << 52)
     assert next_one is None or found.space.read_some(next_one, 1)
+
+
+@given(
+    st.sampled_from(_PACKED),
+    st.lists(st.tuples(st.integers(1, 13_000), st.integers(0, 255)), min_size=1, max_size=6),
+)
+def test_spoilt_blocks_of_a_kdump(data: bytes, spoilt: list[tuple[int, int]]) -> None:
+    """Their descriptors and what is packed lie at the end of the file; each block is there, or it is not."""
+    changed = bytearray(data)
+    for back, value in spoilt:
+        changed[-back] = value
+    found = open_physical(bytes(changed))
+    for number in MEMORY:
+        assert len(found.space.read_some(number * PAGE, PAGE)) <= PAGE
 
 
 @given(st.binary(max_size=200), st.sampled_from([b"PAGEDU64", b"PAGEDUMP", b"\x7fELF\x02\x01\x01", b"EMiL\x01\0\0\0"]))

@@ -13,7 +13,7 @@ from functools import cached_property
 from tests.images.portable import Part, exports, portable
 from tests.synth.page_tables import PageTables
 
-__all__ = ["BareMachine"]
+__all__ = ["BareMachine", "encoded_block"]
 
 PAGE = 0x1000
 ALWAYS, FLAG_ADDRESS = 0x9A3B_51C7_0E2D_4F68, 0xFFFF_F803_1234_7BC0
@@ -115,7 +115,7 @@ class BareMachine:
         return bytes(block)
 
     def _debugger_block(self) -> None:
-        self.write(self.at["kdbg"], _encoded(self.kdbg, self.encoded) if self.encoded else self.kdbg)
+        self.write(self.at["kdbg"], encoded_block(self.kdbg, self.encoded) if self.encoded else self.kdbg)
         self.pointer(self.at["list"], self.at["kdbg"], self.at["kdbg"])
         self.write(self.at["lab"], b"7601.17514.amd64fre\0")
 
@@ -227,7 +227,8 @@ class BareMachine:
         return bytes(out)
 
 
-def _encoded(block: bytes, never: int) -> bytes:
+def encoded_block(block: bytes, never: int) -> bytes:
+    """The bytes that KDDEBUGGER_DATA64 has in memory if KiWaitNever is `never`."""
     # The other way round of x = bswap(rol(x ^ KiWaitNever, KiWaitNever) ^ &KdpDataBlockEncoded) ^ KiWaitAlways.
     out = b""
     turn = never % 64

@@ -27,7 +27,7 @@ _PE = {32: (0x14C, 0xE0, 0x10B), 64: (0x8664, 0xF0, 0x20B)}
 
 
 class BigMachine:
-    """A machine whose facts are those of a small dump's builder.
+    """A machine whose facts are those of a small dump's builder; `first_data` is where its pages begin.
 
     Attributes:
         facts: The small dump of the same machine is `facts.build()`.
@@ -35,12 +35,12 @@ class BigMachine:
         processes: Addresses of the EPROCESSes, in the order of their list.
     """
 
-    def __init__(self, facts: DumpBuilder, mode: str = "", spread: int = PAGE) -> None:
+    def __init__(self, facts: DumpBuilder, mode: str = "", spread: int = PAGE, first_data: int = _FIRST_DATA) -> None:
         """Build the machine; from one page of its memory to the next there are `spread` bytes."""
         self.facts, self.bits, self.word = facts, facts.bits, facts.windows.word
         self.mode = mode or {0x8664: "X64", 0xAA64: "ARM64"}.get(facts.windows.machine, "PAE" if facts.pae else "X86")
         self.tables = PageTables(self.mode, facts.process.directory_table_base & ~0xFFF)
-        self._next_page, self._spread, self._pool = _FIRST_DATA, spread, _POOL[self.bits]
+        self._next_page, self._spread, self._pool = first_data, spread, _POOL[self.bits]
         self._pages: dict[int, bytearray] = {}
         self.at = facts.kernel_variables
         self.processes: list[int] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from smalldump.analysis.hardware_objects import read_error_record, read_machine_check
 from smalldump.analysis.io_readers import read_device, read_driver, read_irp
 from smalldump.analysis.parameters import Parameter
 from smalldump.analysis.pool_readers import read_pool_block, read_pool_header
@@ -37,6 +38,7 @@ READERS: Mapping[str, Reader] = {
     "eresource": read_resource,
     "exception_record": read_exception,
     "list_entry": read_list_entry,
+    "machine_check": read_machine_check,
     "pool_block": read_pool_block,
     "pool_header": read_pool_header,
     "process": read_process,
@@ -46,6 +48,7 @@ READERS: Mapping[str, Reader] = {
     "trap_frame": read_trap_frame,
     "triage_9f_pnp": read_9f_pnp,
     "triage_9f_power": read_9f_power,
+    "whea_error_record": read_error_record,
 }
 """Kind of an object, as in the knowledge room's `pointer:<kind>`, to its reader."""
 
@@ -55,6 +58,7 @@ _BY_CODE: Mapping[tuple[int, int | None], tuple[tuple[int, str], ...]] = {
     **{(0x19, first): ((4, "pool_header"),) for first in (7, 8)},
     **{(0x19, first): ((2, "pool_block"),) for first in (0x21, 0x22)},
     (0xC2, 7): ((4, "pool_block"),),
+    (0x9C, None): ((2, "machine_check"),),
     (0xC2, 9): ((4, "pool_block"),),
 }
 """(Bug check, parameter 1 or None for any) to (parameter, kind): where the knowledge room does not name the kind."""

@@ -6,11 +6,10 @@ from typing import TypeAlias
 
 from smalldump.analysis.state_readers import read_thread
 from smalldump.analysis.stop_object import Fact, Scene, StopObject, lacking
+from smalldump.layout.executive import Eresource32, Eresource64
 from smalldump.layout.triage_blocks import (
     DPC_WATCHDOG_SIGNATURE,
     DpcWatchdogTriageBlock,
-    Eresource32,
-    Eresource64,
     Triage9fPnp32,
     Triage9fPnp64,
     Triage9fPower32,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from pathlib import Path
 from typing import NamedTuple
 
 from smalldump.checking.content import data_start
@@ -60,15 +61,16 @@ def state(found: Iterable[Finding]) -> FileState:
     return FileState.DAMAGED if errors else FileState.WHOLE
 
 
-def check(data: memoryview, name: str = "") -> CheckResult:
+def check(data: memoryview, name: str = "", beside: Path | None = None) -> CheckResult:
     """Examine the bytes of a file, whatever they are; never raises.
 
     Args:
         data: The whole file.
         name: What to call it.
+        beside: Where the file lies, if it does: there may be more of the same machine.
     """
     try:
-        dump = open_snapshot(data, name)
+        dump = open_snapshot(data, name, beside=beside)
     except FormatError as refusal:
         why = _refusal(data, refusal)
         return CheckResult(name, len(data), state([why]), (why,))

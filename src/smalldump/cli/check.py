@@ -42,7 +42,9 @@ class Check:
 
     def __call__(self, source: ByteSource) -> Outcome:
         """Check one file."""
-        result = check_bytes(source.data, source.name)
+        result = check_bytes(source.data, source.name, source.beside)
+        if result.dump is not None:
+            result.dump.close()
         severities = (finding.severity.value for finding in result.findings)
         code = max(of_state(result.state.value), of_findings(severities, self.fail_on))
         return Outcome(source.name, code, "\n".join(self._lines(result)))

@@ -22,6 +22,8 @@ COMMANDS = {
     "list": "The dumps of a Minidump folder, by time.",
     "reserve": "Take the space for dumps ahead of time.",
     "recover": "Give the dumps in a reserve or a page file names of their own.",
+    "watch": "Write a small memory dump whenever a virtual machine stops.",
+    "capture": "Write a small memory dump of a virtual machine, now.",
     "symbols": "Images and PDBs: which are wanted, where they were looked for; fetch them.",
     "explain": "What a bug check or a status code means, with no dump at hand.",
     "demo": "Analyse the example that comes with smalldump.",

@@ -49,7 +49,7 @@ def needs_of(source: ByteSource, every: bool) -> Needs:
     if code is ExitCode.UNREADABLE:
         raise SourceUnreadable(source.name, "; ".join(finding["message"] for finding in report["findings"]))
     names = _on_stack(report)
-    with open_snapshot(source.data, source.name) as machine:
+    with open_snapshot(source.data, source.name, beside=source.beside) as machine:
         modules = [module for module in machine.modules if every or module.name in names]
         return Needs(code, tuple(_need(machine, module) for module in modules))
 

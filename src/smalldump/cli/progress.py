@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
@@ -61,18 +61,21 @@ class Watch:
 
 
 @contextmanager
-def at_work(what: str, *, long: bool) -> Iterator[None]:
-    """Tell on standard error what is at work and for how long: only if it may take long, only on a terminal."""
+def at_work(what: str, *, long: bool) -> Iterator[Callable[[str], None]]:
+    """Tell on standard error what is at work and for how long: only if it may take long, only on a terminal.
+
+    Gives a function that takes how far it has come, in words.
+    """
     if not long or not sys.stderr.isatty():
-        yield
+        yield lambda _: None
         return
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     parts = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*parts, console=Console(stderr=True), transient=True, redirect_stdout=False) as shown:
-        shown.add_task(what, total=None)
-        yield
+        task = shown.add_task(what, total=None)
+        yield lambda words: shown.update(task, description=f"{what}, {words}")
 
 
 def _files(paths: Iterable[str]) -> Iterator[Path]:

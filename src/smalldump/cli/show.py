@@ -11,10 +11,11 @@ from smalldump.api import analyze_source
 from smalldump.cli.console import complain, paper_width, say
 from smalldump.cli.exits import ExitCode, of_report
 from smalldump.cli.layout import layout_json, layout_text
+from smalldump.cli.opening import opened
 from smalldump.cli.options import images_option, no_terminal, private_option, symbols_option, wanted_sources
 from smalldump.cli.parameters import parsed
 from smalldump.cli.stacks import StackChoice, parse_cpu, parse_thread
-from smalldump.intake import ByteSource, open_single
+from smalldump.intake import ByteSource
 from smalldump.report import Report
 from smalldump.report.text import SECTIONS, render_section, sections_of
 from smalldump.report.values import JsonObject
@@ -89,7 +90,7 @@ def show(
     """
     choice = StackChoice(cpu, thread, args)
     files = wanted_sources(symbols, images)
-    with open_single(path) as source:
+    with opened(path) as source:
         report = analyze_source(source, private=private, detailed=True, files=files)
         code = of_report(report)
         sections = sections or (("stack",) if choice.made else sections_of(report))

@@ -15,10 +15,11 @@ from smalldump.cli.console import complain, internal_error, say
 from smalldump.cli.downloads import downloads
 from smalldump.cli.exits import ExitCode
 from smalldump.cli.needs import Need, Needs, needs_of
+from smalldump.cli.opening import opened
 from smalldump.cli.options import images_option, no_terminal, symbol_sources, symbols_option
 from smalldump.errors import FormatError, SmallDumpError, SourceUnreadable, StoreError
 from smalldump.escape import escape
-from smalldump.intake import expand, open_origin, open_single
+from smalldump.intake import expand, open_origin
 from smalldump.report.values import JsonObject
 from smalldump.symbols.attempts import Attempt, Found, Outcome
 from smalldump.symbols.keeping import keep_copy, place_in
@@ -77,7 +78,7 @@ def why(*, path: str, every: bool, images: tuple[str, ...], symbols: tuple[str, 
     PATH is a dump, an archive with one dump in it, or - for standard input. Outcomes that servers gave a short while
     ago are remembered and said to be so.
     """
-    with open_single(path) as source:
+    with opened(path) as source:
         needs = needs_of(source, every)
     with downloads() as shown, symbol_sources(symbols, images, shown) as sources:
         if not sources:

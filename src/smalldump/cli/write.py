@@ -17,12 +17,13 @@ from smalldump.checking import FileState, check
 from smalldump.cli.composed import composed_json, plan_text, written_json, written_text
 from smalldump.cli.console import complain, say, screen_width
 from smalldump.cli.exits import ExitCode
+from smalldump.cli.opening import opened
 from smalldump.cli.options import no_terminal
 from smalldump.cli.parameters import parse_range, parse_size, parsed, timezone_option
 from smalldump.cli.progress import at_work
 from smalldump.collect import installed_contributors
 from smalldump.compose import Composed, compose
-from smalldump.intake import open_single
+from smalldump.intake import ByteSource
 from smalldump.model import Snapshot
 from smalldump.model.requests import RangeRequest
 from smalldump.sources.detect import open_snapshot
@@ -127,8 +128,8 @@ def write(
 ) -> int:
     """Write a small memory dump, whole or not at all, and never in the place of another file.
 
-    SOURCE is a dump, an archive with one dump in it, or - for standard input. What does not fit into the size is given
-    up in a fixed order, and each thing is named.
+    SOURCE is a dump, an archive with one dump in it, a pipe, or - for standard input. What does not fit into the size
+    is given up in a fixed order, and each thing is named.
 
     The exit code is 4 where SOURCE is damaged: then the new dump holds what is readable.
     """
@@ -155,11 +156,18 @@ def _place(output: str | None, reserve: Path | None, *, plan: bool) -> Place:
 
 @contextmanager
 def _opened(path: str) -> Iterator[tuple[Snapshot, ExitCode]]:
-    with open_single(path) as source, open_snapshot(source.data, source.name) as machine:
-        damaged = check(source.data, source.name).state is FileState.DAMAGED
+    with opened(path) as source, open_snapshot(source.data, source.name, beside=source.beside) as machine:
+        damaged = _is_damaged(source)
         if damaged:
             complain(f"{source.name}: damaged (smalldump check says how); the new dump holds what is readable")
         yield machine, ExitCode.DAMAGED if damaged else ExitCode.OK
+
+
+def _is_damaged(source: ByteSource) -> bool:
+    result = check(source.data, source.name, source.beside)
+    if result.dump is not None:
+        result.dump.close()
+    return result.state is FileState.DAMAGED
 
 
 def _planned(machine: Snapshot, wish: _Wish, form: str) -> str:

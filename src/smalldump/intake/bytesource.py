@@ -33,9 +33,11 @@ class ByteSource:
             cuts it short meanwhile, touching the lost part ends the process (POSIX) or raises (Windows).
         size: Number of bytes.
         remark: What opening has cost, in words, where that is worth a word.
+        beside: What the file would be called on disk, where others of the same machine may lie beside it; None for
+            members of archives and streams.
     """
 
-    __slots__ = ("_mapping", "data", "file_name", "name", "path", "remark", "size")
+    __slots__ = ("_mapping", "beside", "data", "file_name", "name", "path", "remark", "size")
 
     def __init__(
         self,
@@ -46,8 +48,9 @@ class ByteSource:
         *,
         file_name: str | None = None,
         remark: str = "",
+        beside: Path | None = None,
     ) -> None:
-        self.name, self.path, self.remark = name, path, remark
+        self.name, self.path, self.remark, self.beside = name, path, remark, beside
         self.file_name = file_name or (name if path is None else printable(path.name))
         self.data = memoryview(data).toreadonly()
         self.size = len(self.data)
@@ -89,9 +92,9 @@ def open_file(path: Path) -> ByteSource:
     descriptor, size = open_regular(path)
     try:
         if size <= _READ_WHOLE:
-            return ByteSource(shown_name(path), path, _read(descriptor, size))
+            return ByteSource(shown_name(path), path, _read(descriptor, size), beside=path)
         mapping = FileMapping(descriptor, size, shown_name(path))
-        return ByteSource(shown_name(path), path, memoryview(mapping), mapping)
+        return ByteSource(shown_name(path), path, memoryview(mapping), mapping, beside=path)
     except (OSError, ValueError, MemoryError) as error:
         raise SourceUnreadable(shown_name(path), why(error)) from error
     finally:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from smalldump.escape import escape, shortened
 
-__all__ = ["is_archive_name", "is_dump_name", "is_dump_start", "is_memory_start", "printable"]
+__all__ = ["is_archive_name", "is_dump_name", "is_dump_start", "is_memory_name", "is_memory_start", "printable"]
 
 _DUMP_SUFFIXES = (".dmp", ".mdmp")
 _ARCHIVE_SUFFIXES = (".zip", ".7z", ".rar", ".cab", ".tar", ".gz", ".tgz", ".bz2", ".tbz2", ".xz", ".txz", ".zst")
 _DUMP_SIGNATURES = (b"PAGEDUMP", b"PAGEDU64")
-_MEMORY_SIGNATURES = (b"\x7fELF", b"EMiL", b"KDUMP   ", b"makedumpfile\0")
+_MEMORY_SUFFIXES = (".vmem", ".raw", ".mem", ".core")
+_MEMORY_SIGNATURES = (b"\x7fELF", b"EMiL", b"KDUMP   ", b"makedumpfile\0", b"\xd2\xbe\xd2\xbe", b"\xd3\xbe\xd3\xbe")
 _TYPES = {b"PAGEDUMP": 0xF88, b"PAGEDU64": 0xF98}
 _BIG = frozenset({1, 2, 5, 6, 8, 9, 10})
 _LONGEST_SHOWN = 300
@@ -18,6 +19,11 @@ _LONGEST_SHOWN = 300
 def is_dump_name(name: str) -> bool:
     """Tell whether a name promises a memory dump: ``.dmp`` or ``.mdmp``, in any case."""
     return name.lower().endswith(_DUMP_SUFFIXES)
+
+
+def is_memory_name(name: str) -> bool:
+    """Tell whether a name promises an image of physical memory, which need not have a signature."""
+    return name.lower().endswith(_MEMORY_SUFFIXES)
 
 
 def is_archive_name(name: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from smalldump.errors import SourceUnreadable
 from smalldump.intake.names import printable
+from smalldump.memory import FileMapping
 
 __all__ = ["Member", "Origin", "shown_name", "why"]
 
@@ -33,16 +34,18 @@ class Origin:
     Attributes:
         path: The file on disk, perhaps an archive; None for standard input.
         members: The way down through archives, outermost first; empty for a file as it is.
-        data: The bytes, where they have been read already.
+        data: The bytes, where they have been read already; those of large streams are in a temporary file.
         error: Why there are no bytes; opening raises it.
         spooled: A compressed image of physical memory, which opening unpacks into a temporary file.
+        remark: What reading the bytes has cost, in words.
     """
 
     path: Path | None
     members: tuple[Member, ...] = ()
-    data: bytes | None = field(default=None, repr=False, compare=False)
+    data: bytes | FileMapping | None = field(default=None, repr=False, compare=False)
     error: SourceUnreadable | None = field(default=None, compare=False)
     spooled: bool = False
+    remark: str = field(default="", compare=False)
 
     @property
     def name(self) -> str:

@@ -45,9 +45,9 @@ def unpack_file(path: Path, limits: Limits, wanted: Callable[[_Chain], bool] = _
         yield from _Unpacking(path, limits, size, wanted).from_file(file)
 
 
-def unpack_bytes(data: bytes, limits: Limits) -> Iterator[Origin]:
-    """Yield the dumps in an archive that came as bytes, from no file; else as `unpack_file`."""
-    return _Unpacking(None, limits, len(data), _any_member).from_file(io.BytesIO(data))
+def unpack_bytes(data: bytes, limits: Limits, path: Path | None = None) -> Iterator[Origin]:
+    """Yield the dumps in an archive that came as bytes, by a pipe if there is a path; else as `unpack_file`."""
+    return _Unpacking(path, limits, len(data), _any_member).from_file(io.BytesIO(data))
 
 
 class _Unpacking:

@@ -1,6 +1,6 @@
 """Objects of the executive that a bug check names.
 
-Source: Microsoft's wdm.h, whose `ERESOURCE` has kept these fields since Windows XP.
+Source: Microsoft's wdm.h, as published since Windows 7.
 """
 
 from __future__ import annotations
@@ -11,22 +11,24 @@ __all__ = ["Eresource32", "Eresource64"]
 
 
 class Eresource64(Record, size=0x68):
-    """`ERESOURCE` of 64 bits, a lock for one writer or several readers."""
+    """`ERESOURCE` of 64 bits since Windows 7, a lock for one writer or several readers."""
 
     owner_table = u64(0x10, "address of the table of owners, if there are several")
     active_count = u16(0x18, "owners")
     flag = u16(0x1A, "ResourceOwnedExclusive is 0x80")
-    shared_waiters = u64(0x20)
-    exclusive_waiters = u64(0x28)
     owner_thread = u64(0x30, "address of the owner's ETHREAD; not a thread where one of the two lowest bits is set")
+    contention_count = u32(0x44)
+    shared_waiters = u32(0x48)
+    exclusive_waiters = u32(0x4C)
 
 
 class Eresource32(Record, size=0x38):
-    """`ERESOURCE` of 32 bits."""
+    """`ERESOURCE` of 32 bits since Windows 7."""
 
     owner_table = u32(0x08, "address of the table of owners, if there are several")
     active_count = u16(0x0C, "owners")
     flag = u16(0x0E, "ResourceOwnedExclusive is 0x80")
-    shared_waiters = u32(0x10)
-    exclusive_waiters = u32(0x14)
     owner_thread = u32(0x18, "address of the owner's ETHREAD; not a thread where one of the two lowest bits is set")
+    contention_count = u32(0x24)
+    shared_waiters = u32(0x28)
+    exclusive_waiters = u32(0x2C)

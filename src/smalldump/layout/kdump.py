@@ -26,9 +26,9 @@ class DiskDumpHeader32(Record, size=0x1C4):
 
     signature = raw(0x000, 8, "`KDUMP   `")
     header_version = u32(0x008, "6")
-    machine = raw(0x110, 65, "utsname's machine, NUL ended")
+    machine = raw(0x110, 65, "utsname's machine, NUL ended; QEMU knows `x86_64` and `Unknown`")
     status = u32(0x19C, "how pages are compressed: 1 zlib, 2 lzo, 4 snappy, 0x20 zstd")
-    block_size = u32(0x1A0, "bytes of a block: 4096")
+    block_size = u32(0x1A0, "bytes of a block: 4096; ARM64: 65,536")
     sub_hdr_size = u32(0x1A4, "blocks of the second header")
     bitmap_blocks = u32(0x1A8, "blocks of both bitmaps")
     max_mapnr = u32(0x1AC, "page frames, where they fit")
@@ -40,9 +40,9 @@ class DiskDumpHeader64(Record, size=0x1D0):
 
     signature = raw(0x000, 8, "`KDUMP   `")
     header_version = u32(0x008, "6")
-    machine = raw(0x110, 65, "utsname's machine, NUL ended")
+    machine = raw(0x110, 65, "utsname's machine, NUL ended; QEMU knows `x86_64` and `Unknown`")
     status = u32(0x1A8, "how pages are compressed: 1 zlib, 2 lzo, 4 snappy, 0x20 zstd")
-    block_size = u32(0x1AC, "bytes of a block: 4096")
+    block_size = u32(0x1AC, "bytes of a block: 4096; ARM64: 65,536")
     sub_hdr_size = u32(0x1B0, "blocks of the second header")
     bitmap_blocks = u32(0x1B4, "blocks of both bitmaps")
     max_mapnr = u32(0x1B8, "page frames, where they fit")

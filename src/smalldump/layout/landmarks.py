@@ -36,6 +36,7 @@ class KuserSharedData(Record, size=0x2F0):
     nt_system_root = utf16(0x030, 260, "`C:\\Windows`, NUL ended")
     nt_build_number = u32(0x260, "since Windows 10; upper bits are flags")
     nt_product_type = u32(0x264, "1 workstation, 2 domain controller, 3 server")
+    native_processor_architecture = u16(0x26A, "PROCESSOR_ARCHITECTURE_*, since Windows 8: 0 x86, 9 x64, 12 ARM64")
     nt_major_version = u32(0x26C)
     nt_minor_version = u32(0x270)
     boot_id = u32(0x2C4, "boot counter, since Windows 7")

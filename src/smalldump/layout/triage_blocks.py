@@ -1,6 +1,6 @@
 """Blocks that bug checks point to, made for those who read dumps, and what they lead to.
 
-Source: Microsoft's wdm.h (`DPC_WATCHDOG_GLOBAL_TRIAGE_BLOCK`, `ERESOURCE`) and public symbols (`TRIAGE_9F_*`).
+Source: Microsoft's wdm.h (`DPC_WATCHDOG_GLOBAL_TRIAGE_BLOCK`) and public symbols (`TRIAGE_9F_*`).
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from smalldump.layout.record import Record, u16, u32, u64
 __all__ = [
     "DPC_WATCHDOG_SIGNATURE",
     "DpcWatchdogTriageBlock",
-    "Eresource32",
-    "Eresource64",
     "Triage9fPnp32",
     "Triage9fPnp64",
     "Triage9fPower32",
@@ -67,25 +65,3 @@ class Triage9fPnp32(Record, size=0x0C):
     revision = u16(0x02)
     completion_queue = u32(0x04, "address of a TRIAGE_PNP_DEVICE_COMPLETION_QUEUE")
     delayed_work_queue = u32(0x08, "address of a TRIAGE_EX_WORK_QUEUE")
-
-
-class Eresource64(Record, size=0x68):
-    """`ERESOURCE` of 64 bits, since Windows 7."""
-
-    active_count = u16(0x18, "times it is held")
-    flag = u16(0x1A, "80h: held exclusively")
-    owner_thread = u64(0x30, "of the exclusive owner; low bits are flags")
-    contention_count = u32(0x44)
-    shared_waiters = u32(0x48)
-    exclusive_waiters = u32(0x4C)
-
-
-class Eresource32(Record, size=0x38):
-    """`ERESOURCE` of 32 bits, since Windows 7."""
-
-    active_count = u16(0x0C, "times it is held")
-    flag = u16(0x0E, "80h: held exclusively")
-    owner_thread = u32(0x18, "of the exclusive owner; low bits are flags")
-    contention_count = u32(0x24)
-    shared_waiters = u32(0x28)
-    exclusive_waiters = u32(0x2C)

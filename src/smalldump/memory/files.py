@@ -48,11 +48,15 @@ class FileSpace(AddressSpace):
 
 
 class OpenedFile(FileSpace):
-    """A file that is read piece by piece. It owns its descriptor: `close` gives it back."""
+    """A file that is read piece by piece. It owns its descriptor: `close` gives it back.
+
+    Attributes:
+        name: What it is called in messages.
+    """
 
     def __init__(self, descriptor: int, size: int, name: str) -> None:
         """Take over an open descriptor of a regular file of `size` bytes; `name` is for messages."""
-        self.size, self._descriptor, self._name = size, descriptor, name
+        self.size, self._descriptor, self.name = size, descriptor, name
         self._turn = Lock()
 
     def read_some(self, address: int, size: int) -> bytes:
@@ -69,7 +73,7 @@ class OpenedFile(FileSpace):
             while len(data) < size and (more := self._read(address + len(data), min(size - len(data), _LARGEST_READ))):
                 data += more
         except OSError as error:
-            raise SourceUnreadable(self._name, error.strerror or str(error)) from error
+            raise SourceUnreadable(self.name, error.strerror or str(error)) from error
         return data
 
     def _read(self, offset: int, size: int) -> bytes:
@@ -130,6 +134,10 @@ class FileMapping(mmap.mmap):
     def close(self) -> None:
         super().close()
         self.file.close()
+
+    def __reduce__(self) -> tuple[type[bytes], tuple[bytes]]:
+        # Another process gets a copy: the file may have no name there.
+        return bytes, (self[:],)
 
     def __del__(self) -> None:
         # Views that outlived `close` kept the mapping; with the last of them the descriptor goes, too.

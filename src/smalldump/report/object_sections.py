@@ -13,6 +13,7 @@ from smalldump.report.values import Json, JsonObject, address
 __all__ = ["driver_lines", "object_lines", "objects_section"]
 
 _DEEPEST = 8
+_HARDWARE = ("whea_error_record", "machine_check")
 
 
 def objects_section(objects: Sequence[StopObject]) -> list[Json]:
@@ -33,11 +34,20 @@ def _object(found: StopObject) -> JsonObject:
 
 
 def driver_lines(report: Document) -> Iterator[str]:
-    """One line for each object of a parameter that names a driver."""
+    """One line for each object of a parameter that names a driver or a failing unit of the hardware."""
     for found in plain(report["objects"]) or ():
+        if found["kind"] in _HARDWARE:
+            yield from _hardware_lines(found)
         if found.get("driver"):
             kind = _kind(found)
             yield f"{kind} of parameter {text(found.get('parameter'))}: leads to {text(found['driver'])}"
+
+
+def _hardware_lines(found: JsonObject) -> Iterator[str]:
+    for fact in found.get("facts", ()):
+        if fact["name"] == "error":
+            words = text(fact["value"])
+            yield words[:1].upper() + words[1:]
 
 
 def object_lines(report: Document, width: int) -> list[str]:

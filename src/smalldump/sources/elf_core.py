@@ -15,7 +15,7 @@ from smalldump.layout.elf import (
 )
 from smalldump.memory import FileSpace, Run, RunSpace
 from smalldump.model.machine import ARM64, X64, X86, Machine
-from smalldump.sources.elf_notes import cpu_states
+from smalldump.sources.elf_notes import cpu_states, machine_told
 from smalldump.sources.physical_memory import PhysicalMemory
 
 __all__ = ["open_elf"]
@@ -53,8 +53,9 @@ def open_elf(file: FileSpace) -> PhysicalMemory:
             troubles.append(_beyond(offset, paddr, size))
         elif kind == _LOAD and size:
             runs.append(Run(paddr, paddr + size, offset))
-    machine: Machine = _MACHINES[header.machine]
-    cpus = tuple(cpu_states(machine, notes))
+    named: Machine = _MACHINES[header.machine]
+    machine = machine_told(notes, X86) if named is X86 else named
+    cpus = tuple(cpu_states(named, notes))
     if not cpus and len(runs) > 1 and not any(run.start for run in runs):
         raise UnsupportedFormat("an ELF core of a process, not of a machine: all its memory is at physical address 0")
     space = RunSpace(file, runs, file.size)

@@ -7,15 +7,16 @@ from collections.abc import Iterator, Sequence
 
 from smalldump.layout.elf import DbgfCoreCpu, NoteHeader, PrStatusArm64, QemuCpuState
 from smalldump.model.absent import Absent
-from smalldump.model.machine import ARM64, X86, Machine
+from smalldump.model.machine import ARM64, X64, X86, Machine
 from smalldump.model.records import Registers
 from smalldump.sources.physical_memory import CpuState
 
-__all__ = ["cpu_states"]
+__all__ = ["cpu_states", "is_arm64", "machine_told"]
 
 _MOST_CPUS = 4096
 _QEMU, _VIRTUALBOX, _CORE = b"QEMU", b"VBCPU", b"CORE"
 _PRSTATUS = 1
+_PAGING = 1 << 31  # of CR0
 _X64 = "rax rbx rcx rdx rsi rdi rip rsp rbp r8 r9 r10 r11 r12 r13 r14 r15 cs ss ds es fs gs"
 _X86 = "rax rbx rcx rdx rsi rdi rip rsp rbp cs ss ds es fs gs"
 
@@ -28,6 +29,33 @@ def cpu_states(machine: Machine, notes: Sequence[bytes]) -> Iterator[CpuState]:
         if state is not None and number < _MOST_CPUS:
             yield state
             number += 1
+
+
+def is_arm64(notes: Sequence[bytes]) -> bool:
+    """Whether there is the state of a processor of ARM64, which is told by its size."""
+    found = (each for data in notes for each in _notes(data))
+    return any(name == _CORE and kind == _PRSTATUS and len(data) == PrStatusArm64.SIZE for name, kind, data in found)
+
+
+def machine_told(notes: Sequence[bytes], named: Machine) -> Machine | Absent:
+    """Which machine QEMU's processors are; Absent where none of them translates addresses: it tells nothing.
+
+    QEMU 7.2 names a guest that was just reset x86, whatever ran before, and in a kdump one of 32 bits x86_64 (seen).
+
+    Args:
+        named: What the file says: x86 or x64.
+    """
+    states = [state for data in notes for name, _, found in _notes(data) if (state := _qemu_state(name, found))]
+    if not states:
+        return named
+    if not any(state.cr[0] & _PAGING for state in states):
+        return Absent.NOT_CAPTURED
+    wide = any((state.idt_base | state.gdt_base | state.gs_base | state.rip | state.rsp) >> 32 for state in states)
+    return X64 if named is X64 and wide else X86
+
+
+def _qemu_state(name: bytes, data: bytes) -> QemuCpuState | None:
+    return QemuCpuState(data) if name == _QEMU and len(data) >= QemuCpuState.SIZE else None
 
 
 def _notes(data: bytes) -> Iterator[tuple[bytes, int, bytes]]:
@@ -46,7 +74,8 @@ def _state(machine: Machine, number: int, name: bytes, kind: int, data: bytes) -
     if machine is ARM64:
         known = name == _CORE and kind == _PRSTATUS and len(data) >= PrStatusArm64.SIZE
         return _arm64(number, PrStatusArm64(data)) if known else None
-    if name == _QEMU and len(data) >= QemuCpuState.SIZE:
+    state = _qemu_state(name, data)
+    if state is not None:
         return _qemu(machine, number, data)
     if name == _VIRTUALBOX and len(data) >= DbgfCoreCpu.SIZE:
         return _virtualbox(machine, number, DbgfCoreCpu(data))

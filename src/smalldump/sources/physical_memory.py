@@ -53,6 +53,7 @@ class PhysicalMemory(NamedTuple):
         cpus: Processors as a virtual machine reported them; none for Windows dumps.
         troubles: What is wrong with the container, though memory could be had.
         pages_end: File offset behind the last stored page, where a Windows dump goes on with secondary data.
+        stored: Bytes of memory that can be had at most; 0: as many as the file has.
         release: Gives the file back.
     """
 
@@ -63,6 +64,7 @@ class PhysicalMemory(NamedTuple):
     cpus: tuple[CpuState, ...] = ()
     troubles: tuple[FormatError, ...] = ()
     pages_end: int | Absent = Absent.NOT_APPLICABLE
+    stored: int = 0
     release: Callable[[], None] = lambda: None
 
     def __enter__(self) -> PhysicalMemory:

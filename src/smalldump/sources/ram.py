@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
+from pathlib import Path
 
 from smalldump.errors import UnsupportedFormat
 from smalldump.memory import PAGE, PhysicalSpace
@@ -21,7 +22,7 @@ from smalldump.sources.discovery import count_processors, discover
 from smalldump.sources.execution import stack_from
 from smalldump.sources.found_kernel import clues_of, found_kernel
 from smalldump.sources.header_facts import service_pack_number
-from smalldump.sources.kernel_snapshot import KernelSnapshot
+from smalldump.sources.kernel_snapshot import Kernel, KernelSnapshot
 from smalldump.sources.physical import open_physical
 from smalldump.sources.register_sets import CONTEXT_SIZES, context_record
 
@@ -40,7 +41,14 @@ class RamSnapshot(KernelSnapshot):
         discovery: What was found in it, and how.
     """
 
-    def __init__(self, data: memoryview, name: str = "", release: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        data: memoryview,
+        name: str = "",
+        release: Callable[[], None] = lambda: None,
+        *,
+        beside: Path | None = None,
+    ) -> None:
         """Find the kernel; everything else is read when it is asked for.
 
         Where no processor's registers lead to page tables, all of memory is read once.
@@ -49,18 +57,31 @@ class RamSnapshot(KernelSnapshot):
             data: The whole file, mapped.
             name: What to call it.
             release: Called by `close`.
+            beside: Where the file lies: VMware's second file is looked for beside it.
 
         Raises:
             FormatError: It is no container of physical memory.
             UnsupportedFormat: There is no Windows in it.
         """
-        self.physical = open_physical(data)
-        self.discovery = discover(self.physical.space, clues_of(self.physical)._replace(stored=len(data)))
+        self.physical = open_physical(data, beside=beside)
+        try:
+            kernel = self._discovered(self.physical.stored or len(data))
+        except BaseException:  # an interrupt, too, would leave the second file open; it goes on up
+            self.physical.close()
+            raise
+        super().__init__(kernel, name, release)
+
+    def _discovered(self, stored: int) -> Kernel:
+        self.discovery = discover(self.physical.space, clues_of(self.physical)._replace(stored=stored))
         kernel = found_kernel(self.physical, self.discovery)
         if kernel is None:
             why = self.discovery.translation.how
             raise UnsupportedFormat(f"no Windows in this {self.physical.kind}", expected="page tables", found=why)
-        super().__init__(kernel, name, release)
+        return kernel
+
+    def close(self) -> None:
+        self.physical.close()
+        super().close()
 
     @cached_property
     def system(self) -> System:

@@ -6,11 +6,13 @@ Segments and the bases of FS and GS are not read: no public source describes the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from smalldump.errors import FormatError, SmallDumpError, Truncated, UnsupportedFormat
+from smalldump.escape import escape
 from smalldump.layout.vmware import VmwareBlock, VmwareGroup, VmwareHeader
 from smalldump.memory import PAGE, FileSpace, OpenedFile, Run, RunSpace, opened_file
 from smalldump.model.absent import Absent
@@ -60,7 +62,7 @@ def open_state(state: FileSpace, path: Path | None) -> PhysicalMemory:
         FormatError: The groups cannot be true, or there is no memory.
     """
     memory = None if path is None else _beside(path, (MEMORY_SUFFIX,))
-    return _with_second(memory, lambda: _both(state, memory))
+    return _with_second(memory, lambda: _both(state, memory), "memory out of")
 
 
 def open_memory(memory: FileSpace, path: Path) -> PhysicalMemory:
@@ -71,21 +73,23 @@ def open_memory(memory: FileSpace, path: Path) -> PhysicalMemory:
     """
     state = _beside(path, _STATE_SUFFIXES)
     if state is not None:
-        return _with_second(state, lambda: _both(state, memory))
+        return _with_second(state, lambda: _both(state, memory), "state out of")
     lost = FormatError("no .vmss or .vmsn beside the .vmem: memory above 3 GB lies elsewhere, processors are unknown")
     return PhysicalMemory("VMware memory", RunSpace(memory, [Run(0, memory.size, 0)], memory.size), troubles=(lost,))
 
 
 def _beside(path: Path, suffixes: tuple[str, ...]) -> OpenedFile | None:
-    there = (path.with_suffix(suffix) for suffix in suffixes)
-    return next((opened_file(other) for other in there if other.is_file()), None)
+    loud = path.suffix.isupper()
+    there = (path.with_suffix(suffix.upper() if loud else suffix) for suffix in suffixes)
+    return next((opened_file(other) for other in there if os.path.isfile(other)), None)
 
 
-def _with_second(second: OpenedFile | None, read: Callable[[], PhysicalMemory]) -> PhysicalMemory:
+def _with_second(second: OpenedFile | None, read: Callable[[], PhysicalMemory], role: str) -> PhysicalMemory:
     if second is None:
         return read()
     try:
-        return read()._replace(release=second.close)
+        found = read()
+        return found._replace(kind=f"{found.kind}, {role} {escape(Path(second.name).name)}", release=second.close)
     except SmallDumpError:
         second.close()
         raise
@@ -106,7 +110,8 @@ def _both(state: FileSpace, memory: FileSpace | None) -> PhysicalMemory:
     if next(space.ranges(), None) is None:
         raise Truncated("no memory of the machine is in the file", found=f"{(memory or state).size:#x} bytes")
     cpus = tuple(_cpus(list(_values(state, groups["cpu"])))) if "cpu" in groups else ()
-    return PhysicalMemory("VMware memory", space, cpus[0].registers.machine if cpus else Absent.NOT_CAPTURED, cpus=cpus)
+    machine = cpus[0].registers.machine if cpus else Absent.NOT_CAPTURED
+    return PhysicalMemory("VMware memory", space, machine, cpus=cpus, stored=(memory or state).size)
 
 
 def _groups(file: FileSpace) -> dict[str, int]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from smalldump.memory import BytesSpace
-from smalldump.memory.paging import PagingKind
+from smalldump.memory.paging import PagingKind, Translation
 from smalldump.model.absent import Absent
-from smalldump.model.machine import ARM64, X64, X86
+from smalldump.model.machine import ARM64, X64, X86, Machine
 from smalldump.sources.discovery import Clues, Discovery, ProcessorClue, discover
 from tests.synth.bare import BareMachine
+from tests.synth.imaged import imaged
 
 NEVER = 0x7F3C_19A5_D2E8_4B1D
 KINDS = {"X64": PagingKind.X64, "LA57": PagingKind.LA57, "X86": PagingKind.X86, "PAE": PagingKind.PAE}
@@ -116,10 +117,25 @@ def test_without_page_tables_everything_is_absent() -> None:
     assert found.memory.read_some(0, 1) == b""
 
 
-def test_arm64_is_not_searched_for_page_tables() -> None:
-    found = discover(BytesSpace({}), Clues(ARM64))
+@pytest.mark.parametrize("told", [None, ARM64])
+def test_arm64_is_found_by_the_tables_that_name_themselves(told: Machine | None) -> None:
+    machine = imaged("arm64")
+    found = discover(BytesSpace({address: bytes(page) for address, page in machine.tables.memory.items()}), Clues(told))
     assert found.machine is ARM64
-    assert "ARM64 is not searched" in found.translation.how
+    assert found.translation.value == Translation(PagingKind.ARM64, machine.tables.root)
+    assert "entry 0x1ed of its table leads to itself" in found.translation.how
+    assert found.kernel_base.value == machine.facts.kernel.base
+    assert found.debugger_block.value == machine.facts.kdbg_at
+
+
+def test_a_machine_says_whether_it_is_one_of_arm64() -> None:
+    """Tables of the one can be walked as those of the other."""
+    for story, other in (("arm64", X64), ("x64", ARM64)):
+        machine = imaged(story)
+        space = BytesSpace({address: bytes(page) for address, page in machine.tables.memory.items()})
+        found = discover(space, Clues(other))
+        assert found.translation.value is Absent.NOT_CAPTURED
+        assert found.machine is other
 
 
 # --- the image

@@ -39,7 +39,7 @@ class Clues(NamedTuple):
     """What a dump header or a container tells; nothing of it is trusted.
 
     Attributes:
-        machine: The architecture, or None: x64 and x86 are tried.
+        machine: The architecture, or None: all are tried.
         pae: Whether x86 uses PAE, or None: both are tried.
         directory_table_base, debugger_block, loaded_modules: Words of a dump header; 0 where there is none.
         processors: What is known of the processors.

@@ -13,7 +13,7 @@ from smalldump.layout.landmarks import KuserSharedData
 from smalldump.memory import AddressSpace, BytesSpace
 from smalldump.memory.paging import Translation, VirtualSpace
 from smalldump.model.absent import Absent
-from smalldump.model.machine import ARM64, X64, Machine
+from smalldump.model.machine import X64, Machine
 from smalldump.sources.discovery.block_search import (
     Block,
     Place,
@@ -133,8 +133,8 @@ def _distinct(found: Iterator[Candidate]) -> Iterator[Candidate]:
 
 
 def _nothing(clues: Clues) -> Discovery:
-    scanned = "ARM64 is not searched for them" if clues.machine is ARM64 else "none in a scan of memory either"
-    no_root: Found[Translation] = Found(Absent.NOT_CAPTURED, f"no page tables show KUSER_SHARED_DATA; {scanned}")
+    nowhere_shown = "no page tables show KUSER_SHARED_DATA; none in a scan of memory either"
+    no_root: Found[Translation] = Found(Absent.NOT_CAPTURED, nowhere_shown)
     missing: Found[int] = Found(Absent.NOT_CAPTURED, "there are no page tables")
     machine = clues.machine or Absent.NOT_CAPTURED
     nowhere = BytesSpace({})

@@ -19,9 +19,9 @@ _CHUNK = 1 << 20
 _ZEROS = bytes(_CHUNK)
 _LANDMARKS = struct.Struct("<24x Q 3040x I 884x Q 120x Q")
 """Words of a page: qword 3 (PAE: the entry of the directory of page directories), dword 0x300 (x86 without PAE: its
-self-map at 0xC0300C00), qword 0x1EF (x64: leads to KUSER_SHARED_DATA), qword 0x1FF (the same with 5 levels)."""
+self-map at 0xC0300C00), qword 0x1EF (x64, ARM64: leads to KUSER_SHARED_DATA), qword 0x1FF (x64 with 5 levels)."""
 
-_FRAME_64 = 0x000FFFFFFFFFF000
+_FRAME = 0x0000FFFFFFFFF000  # without four bits that are of the address on x64, but not on ARM64, and never in use
 _FRAME_32 = 0xFFFFF000
 _HIGHEST = 1 << 46
 _SELF_MAP_X86, _SELF_MAP_PAE = 0x300, 3
@@ -41,7 +41,7 @@ def scanned_roots(physical: AddressSpace, end: int = 0, stored: int = 0) -> Iter
     """Pages that may be roots of page tables, by ascending address; those of PAE come last.
 
     A PAE root does not name itself, but the last of its four page directories does: a second pass looks for the roots
-    that hold the directories found in the first.
+    that hold the directories found in the first. A root of x64 may be one of ARM64: what is looked at is alike.
 
     Args:
         end: Physical address behind the last page, 0 where that is not known.
@@ -53,8 +53,8 @@ def scanned_roots(physical: AddressSpace, end: int = 0, stored: int = 0) -> Iter
     for address, data in _chunks(physical, end, stored):
         page = address
         for pae, x86, x64, la57 in _LANDMARKS.iter_unpack(data):
-            four = x64 & 1 and 0 < x64 & _FRAME_64 < end
-            five = la57 & 1 and 0 < la57 & _FRAME_64 < end
+            four = x64 & 1 and 0 < x64 & _FRAME < end
+            five = la57 & 1 and 0 < la57 & _FRAME < end
             if (four or five) and (own := _own_entry(data, page - address, page)):
                 if four:
                     yield SelfMap(Translation(PagingKind.X64, page), own)
@@ -62,7 +62,7 @@ def scanned_roots(physical: AddressSpace, end: int = 0, stored: int = 0) -> Iter
                     yield SelfMap(Translation(PagingKind.LA57, page), own)
             if x86 & 1 and x86 & _FRAME_32 == page:
                 yield SelfMap(Translation(PagingKind.X86, page), _SELF_MAP_X86)
-            if pae & 1 and pae & _FRAME_64 == page and len(directories) < _MOST_DIRECTORIES:
+            if pae & 1 and pae & _FRAME == page and len(directories) < _MOST_DIRECTORIES:
                 directories.append(data[page - address : page - address + 32])
             page += PAGE
     wanted = [root for each in directories if (root := _pae_root(each))]
@@ -115,12 +115,12 @@ def _own_entry(data: bytes, at: int, page: int) -> int:
 
 
 def _leads_to(entry: int, page: int) -> bool:
-    return bool(entry & 1) and entry & _FRAME_64 == page
+    return bool(entry & 1) and entry & _FRAME == page
 
 
 def _pae_root(directories: bytes) -> bytes | None:
     # What a root holds whose last page directory begins with these entries: the same, with no flag but the first.
-    frames = [entry & _FRAME_64 for entry in struct.unpack("<4Q", directories)]
+    frames = [entry & _FRAME for entry in struct.unpack("<4Q", directories)]
     return None if 0 in frames or len(set(frames)) < len(frames) else struct.pack("<4Q", *(f | 1 for f in frames))
 
 

@@ -21,6 +21,9 @@ _KERNEL_ROOT = 0x7000
 """Of KPCR: KPRCB.KernelDirectoryTableBase, which the system call entry loads. Source: QEMU's elf2dmp."""
 _LOW_MEMORY = 1 << 20
 _MOST_SCANNED = 256
+_ALIKE = {PagingKind.X64: (PagingKind.ARM64,)}
+"""ARM64 has two roots, TTBR0 and TTBR1; Windows keeps both in one page, its self-map in the kernel's half of it, where
+x64 has it (practice of public debuggers; no image of a real machine was seen)."""
 _MACHINES = {
     PagingKind.X64: X64,
     PagingKind.LA57: X64,
@@ -55,8 +58,7 @@ def candidates(physical: AddressSpace, clues: Clues) -> Iterator[Candidate]:
         yield from _shadowed(physical, clues, processor)
     if clues.machine in (X64, None):
         yield from _start_blocks(physical, clues)
-    if clues.machine is not ARM64:
-        yield from islice(_scanned(physical, clues), _MOST_SCANNED)
+    yield from islice(_scanned(physical, clues), _MOST_SCANNED)
 
 
 def _kinds(clues: Clues, cr4: int) -> Iterator[PagingKind]:
@@ -105,5 +107,7 @@ def _start_blocks(physical: AddressSpace, clues: Clues) -> Iterator[Candidate]:
 
 def _scanned(physical: AddressSpace, clues: Clues) -> Iterator[Candidate]:
     for found in scanned_roots(physical, clues.end, clues.stored):
-        if clues.machine in (None, _MACHINES[found.translation.kind]):
-            yield Candidate(found.translation, f"a scan of memory: entry {found.entry:#x} of its table leads to itself")
+        for kind in (found.translation.kind, *_ALIKE.get(found.translation.kind, ())):
+            if clues.machine in (None, _MACHINES[kind]):
+                how = f"a scan of memory: entry {found.entry:#x} of its table leads to itself"
+                yield Candidate(found.translation._replace(kind=kind), how)
