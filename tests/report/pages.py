@@ -32,6 +32,8 @@ def hostile() -> Report:
     data["contexts"]["crash"][EVIL] = EVIL
     data["bug_check"]["url"] = "javascript:alert(1)"
     data["verdict"]["next_steps"] = data["verdict"]["limits"] = [EVIL]
+    data["verdict"]["context"] = [EVIL]
+    data["verdict"]["remarks"] = [{"source": EVIL, "text": EVIL, "link": "javascript:alert(1)"}]
     data["verdict"]["confidence"] = data["verdict"]["kind"] = EVIL
     data["stack"][0] |= {"symbol": EVIL, "trust": EVIL, "source": {"file": EVIL, "line": EVIL}}
     data["blobs"] = [{"guid": EVIL, "name": EVIL, "size": 5, "decoded": {EVIL: [EVIL, {EVIL: EVIL}]}}]

@@ -271,3 +271,19 @@ def test_sizes_in_words(size: int, words: str) -> None:
 
 def test_the_evil_name_is_evil() -> None:
     assert {"<", ">", '"', "'", "\0", "\u202e"} <= set(EVIL)
+
+
+def test_known_issues_are_told_with_their_links() -> None:
+    made = report()
+    made.data["verdict"]["remarks"] = [{"source": "W-1", "text": "Update it.", "link": "https://example.org/w-1"}]
+    page = Tags(html_page([made]))
+    assert "https://example.org/w-1" in page.links
+    assert {"W-1", ": Update it. "} <= set(page.words)
+
+
+def test_dumps_of_one_machine_are_related() -> None:
+    first, second = report(), report()
+    page = html_page([first, second], ["a.dmp", "b.dmp"])
+    assert "What the dumps tell together" in page
+    assert "All 2 dumps failed in the same way" in page
+    assert "What the dumps tell together" not in html_page([first])

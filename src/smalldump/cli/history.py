@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from smalldump.escape import escape
-from smalldump.report.history import Machine, machines_of
+from smalldump.report.history import machines_of
 from smalldump.report.shown import counted, paragraph
 from smalldump.report.trace import Trace
 
@@ -25,14 +25,8 @@ def together(traces: Sequence[Trace], width: int) -> Iterator[str]:
     telling = [machine for machine in machines_of(traces) if machine.relations]
     for machine in telling[:_MOST_MACHINES]:
         yield ""
-        yield from paragraph(f"Together: {counted(len(machine.traces), 'dump')} of {_named(machine)}", width)
+        yield from paragraph(escape(f"Together: {machine.words}"), width)
         for relation in machine.relations:
             yield from paragraph(escape(relation.text), width, "  - ", "    ")
     if len(telling) > _MOST_MACHINES:
         yield f"and {counted(len(telling) - _MOST_MACHINES, 'more machine')}"
-
-
-def _named(machine: Machine) -> str:
-    kind, vendor, product, processors, name, *_model = machine.traces[0].machine
-    known = [part for part in (f"{vendor} {product}".strip(), f"{processors} processors", name) if part]
-    return escape(f"what seems to be one {kind} machine: {', '.join(known)}")

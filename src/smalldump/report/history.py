@@ -50,6 +50,13 @@ class Machine(NamedTuple):
     traces: tuple[Trace, ...]
     relations: tuple[Relation, ...]
 
+    @property
+    def words(self) -> str:
+        """How many dumps of what machine: `3 dumps of what seems to be one x64 machine: Maker Model, 8 processors`."""
+        kind, vendor, product, processors, name, *_model = self.traces[0].machine
+        known = [part for part in (f"{vendor} {product}".strip(), f"{processors} processors", name) if part]
+        return f"{counted(len(self.traces), 'dump')} of what seems to be one {kind} machine: {', '.join(known)}"
+
 
 def machines_of(traces: Iterable[Trace]) -> list[Machine]:
     """The machines that dumps come from, in the order of their first dumps; only those with more than one dump."""

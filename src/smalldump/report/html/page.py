@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from smalldump.escape import escape, shortened
 from smalldump.report.document import Document
+from smalldump.report.history import Machine, machines_of
 from smalldump.report.html.batch import Line, lanes_of, line_of
 from smalldump.report.html.content import blobs_of, blocks_of
 from smalldump.report.html.frames import LEGEND, end_words, frame_rows
@@ -21,6 +22,7 @@ from smalldump.report.html.reading import rows, why_absent
 from smalldump.report.html.stack_picture import picture_of
 from smalldump.report.html.summary import summary_of
 from smalldump.report.shown import text, uptime
+from smalldump.report.trace import trace_of
 from smalldump.report.values import Json
 from smalldump.version import __version__
 
@@ -33,6 +35,7 @@ _TEMPLATES = Path(__file__).parent / "templates"
 MOST_BYTES = 1_800_000
 """Of a page: reports that would not fit are told in short."""
 MOST_LINES = 1_000
+_MOST_MACHINES = 20
 LONGEST = 600
 """Characters of any one value."""
 
@@ -62,6 +65,7 @@ def html_page(reports: Sequence[Document], names: Sequence[str] | None = None) -
             lines=by_time[:MOST_LINES],
             left_out=max(len(by_time) - MOST_LINES, 0),
             lanes=lanes,
+            machines=_machines(reports, called),
             first=first,
             last=last,
             parts=_parts(reports, lines),
@@ -72,6 +76,13 @@ def html_page(reports: Sequence[Document], names: Sequence[str] | None = None) -
         )
     )
     return filled
+
+
+def _machines(reports: Sequence[Document], called: Sequence[str]) -> list[Machine]:
+    if not 1 < len(reports) <= MOST_LINES:
+        return []
+    traces = (trace_of(name, report) for name, report in zip(called, reports, strict=True))
+    return [machine for machine in machines_of(filter(None, traces)) if machine.relations][:_MOST_MACHINES]
 
 
 def _policy(style: str, script: str) -> str:

@@ -29,7 +29,7 @@ class Summary(NamedTuple):
         who: Who is blamed, or what instead.
         maker: Vendor and product of the culprit.
         confidence: One of the four words, `none` where it is another.
-        summary, evidence, steps, limits: As in the report.
+        summary, evidence, remarks, steps, limits, context: As in the report.
         keys: Bucket, hash and signatures with their labels.
         notes: What is said about those keys.
         facts: Process, place, time and machine, file.
@@ -44,8 +44,10 @@ class Summary(NamedTuple):
     confidence: str
     summary: Json
     evidence: list[JsonObject]
+    remarks: list[tuple[str, str, str | None]]
     steps: list[str]
     limits: list[str]
+    context: list[str]
     keys: list[tuple[str, Json]]
     notes: list[str]
     facts: list[tuple[str, str]]
@@ -69,8 +71,10 @@ def summary_of(report: Document) -> Summary:
         confidence=confidence if confidence in _CONFIDENCES else "none",
         summary=plain(verdict.get("summary")),
         evidence=rows(verdict.get("evidence")),
+        remarks=[_remark(each) for each in rows(verdict.get("remarks"))],
         steps=strings(verdict.get("next_steps")),
         limits=strings(verdict.get("limits")),
+        context=strings(verdict.get("context")),
         keys=_keys(verdict),
         notes=[*strings(verdict.get("bucket_gaps")), *strings(fields(verdict.get("signature")).get("explanation"))],
         facts=[*screen_facts(report), ("File", _file(report))],
@@ -80,6 +84,11 @@ def summary_of(report: Document) -> Summary:
         url=url if is_web_address(url) else None,
         blamed=plain(report["broken_driver"]),
     )
+
+
+def _remark(remark: JsonObject) -> tuple[str, str, str | None]:
+    link = plain(remark.get("link"))
+    return text(remark.get("source"), ""), text(remark.get("text"), ""), link if is_web_address(link) else None
 
 
 def stop_words(report: Document) -> str:
