@@ -21,9 +21,9 @@ def decline(reason: str) -> NoReturn:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, started on first use."""
+    """Chromium, for the tests of one module: as long as Playwright runs, nobody else in the process can use asyncio."""
     chromium = shutil.which("chromium")
     if chromium is None:
         decline("there is no Chromium (Debian's package `chromium`)")
