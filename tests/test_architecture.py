@@ -52,6 +52,7 @@ MAY_IMPORT |= {"cli": {*MAY_IMPORT}, "__init__": {"api", "errors", "model", "rep
 
 # Where a function may import from ourselves: what is needed late, or by some commands only.
 LATE = {
+    "analysis/objects": "the registry of readers of objects: most dumps need those of one family at most",
     "analysis/rules/registry": "the registry of rules: a family is imported when one of its bug checks turns up",
     "__init__": "the public face: types are imported when somebody asks for them",
     "api": "the public face: a function imports what it needs",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smalldump.analysis.hardware_objects import machine_check_facts, read_error_record, read_machine_check
-from smalldump.analysis.objects import READERS, Scene
+from smalldump.analysis.objects import Scene
 from tests.analysis.machines import machine
 from tests.synth.error_records import MCA, PCIE, Section, mca_body, pcie_body, record
 from tests.synth.parts import Block
@@ -17,7 +17,7 @@ DATA = record(Section(PCIE, pcie_body(), fru="SLOT5"), Section(MCA, mca_body(0xB
 
 def test_the_record_is_read_where_the_dump_holds_it() -> None:
     dump = x64_dump(bug_check=(0x124, 4, AT, 0, 0), blocks=(Block(AT, DATA),))
-    found = READERS["whea_error_record"](Scene(machine(dump)), AT)
+    found = read_error_record(Scene(machine(dump)), AT)
     assert found
     assert dict(found.facts)["record_id"] == "01cdc0c21e2fc73d"
     assert [dict(child.facts)["section"] for child in found.children] == ["PCI Express", "x86/x64 MCA"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smalldump.analysis import analyse
-from smalldump.analysis.objects import READERS, Scene, StopObject
+from smalldump.analysis.objects import FAMILIES, Reader, Scene, StopObject, reader_of
 from smalldump.model import BugCheck
 from smalldump.model.machine import X86
 from smalldump.sources.builder import SnapshotBuilder
@@ -26,8 +28,14 @@ def scene(memory: Mapping[int, bytes]) -> Scene:
     return Scene(built(0x19, (0, 0, 0, 0), "drv.sys", memory=memory))
 
 
+def reader(kind: str) -> Reader:
+    found = reader_of(kind)
+    assert found is not None
+    return found
+
+
 def read(kind: str, memory: Mapping[int, bytes], at: int = AT) -> StopObject:
-    found = READERS[kind](scene(memory), at)
+    found = reader(kind)(scene(memory), at)
     assert found is not None
     return found
 
@@ -43,7 +51,7 @@ def header(previous: int, size: int, tag: bytes) -> bytes:
 def test_pool_block_has_a_tag_an_owner_and_neighbours() -> None:
     memory = {AT: header(0, 4, b"Ntfr") + bytes(0x30) + header(5, 2, b"Zq\1w")}
     old = SnapshotBuilder(build_number=9600, bug_check=BugCheck(0x19, (0, 0, 0, 0)), memory=memory).build()
-    found = READERS["pool_block"](Scene(old), AT + 0x10)
+    found = reader("pool_block")(Scene(old), AT + 0x10)
     assert found is not None
     assert (found.kind, found.address, found.driver) == ("pool_header", AT, "ntfs.sys")
     assert facts(found)["tag is used by"] == "ntfs.sys (NTFS file system)"
@@ -57,7 +65,7 @@ def test_pool_block_has_a_tag_an_owner_and_neighbours() -> None:
 def test_blocks_of_segment_heaps_have_no_neighbours() -> None:
     memory = {AT: header(0, 4, b"Ntfr") + bytes(0x30) + header(5, 2, b"Zq\1w")}
     new = SnapshotBuilder(build_number=19041, bug_check=BugCheck(0x19, (0, 0, 0, 0)), memory=memory).build()
-    found = READERS["pool_header"](Scene(new), AT)
+    found = reader("pool_header")(Scene(new), AT)
     assert found is not None
     assert found.children == ()
 
@@ -68,7 +76,7 @@ def test_pool_header_of_32_bits() -> None:
     narrow = SnapshotBuilder(
         machine=X86, build_number=7600, bug_check=BugCheck(0x19, (0, 0, 0, 0)), memory=memory
     ).build()
-    found = READERS["pool_block"](Scene(narrow), at + 8)
+    found = reader("pool_block")(Scene(narrow), at + 8)
     assert found is not None
     told = facts(found)
     assert (told["tag"], told["size"], told["size of the block before"]) == ("AfdB", "0x28 bytes", "0x18 bytes")
@@ -127,7 +135,7 @@ def test_trap_in_the_kernel_of_32_bits_has_its_stack_behind_the_frame() -> None:
     at = 0x85001000
     frame = placed(0x8C, (0x68, "I", 0x80500000), (0x6C, "I", 8))
     narrow = SnapshotBuilder(machine=X86, bug_check=BugCheck(0x8E, (0, 0, at, 0)), memory={at: frame}).build()
-    found = READERS["trap_frame"](Scene(narrow), at)
+    found = reader("trap_frame")(Scene(narrow), at)
     assert found is not None
     assert facts(found)["stack pointer"] == "0x85001074"
 
@@ -157,12 +165,26 @@ def test_fast_fail_of_a_list_finds_the_entry_in_a_register() -> None:
     assert [facts(each)["register"] for each in objects] == ["rax"]
 
 
-BY_ADDRESS = sorted(READERS.keys() - {"machine_check"})  # which the parameters themselves tell
+def test_each_kind_has_its_reader() -> None:
+    for kind, family in FAMILIES.items():
+        assert reader_of(kind) is family()[kind]
+        assert FAMILIES.keys() >= family().keys()
+    assert reader_of("nobody's") is None
+
+
+def test_readers_are_imported_when_an_object_is_there() -> None:
+    code = "import sys, smalldump.analysis; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "smalldump.analysis.objects" in loaded
+    assert not [name for name in loaded if "_readers" in name or "hardware_objects" in name or ".cper" in name]
+
+
+BY_ADDRESS = sorted(FAMILIES.keys() - {"machine_check"})  # which the parameters themselves tell
 
 
 @pytest.mark.parametrize("kind", BY_ADDRESS)
 def test_what_the_dump_lacks_is_named(kind: str) -> None:
-    found = READERS[kind](scene({}), AT)
+    found = reader(kind)(scene({}), AT)
     assert found is not None
     assert found.missing
     assert found.facts == ()
@@ -171,6 +193,6 @@ def test_what_the_dump_lacks_is_named(kind: str) -> None:
 @pytest.mark.parametrize("kind", BY_ADDRESS)
 @given(noise=st.binary(min_size=0x200, max_size=0x200))
 def test_noise_is_read_without_harm(kind: str, noise: bytes) -> None:
-    found = READERS[kind](scene({AT: noise}), AT)
+    found = reader(kind)(scene({AT: noise}), AT)
     assert found is not None
     assert found.facts or found.missing

@@ -7,9 +7,9 @@ Source: Microsoft's bug check reference for 0x124 and 0x9C.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from smalldump.analysis.stop_object import Fact, Scene, StopObject, lacking
+from smalldump.analysis.stop_object import Fact, Reader, Scene, StopObject, lacking
 from smalldump.decode.cper import ErrorRecord, ErrorSection, decode_error_record
 from smalldump.decode.cper_machine_check import bank_words, status_facts
 from smalldump.decode.machine_check import CpuVendor, machine_check_status
@@ -17,7 +17,7 @@ from smalldump.errors import SmallDumpError
 from smalldump.layout.cper import ErrorRecordHeader
 from smalldump.model import Absent, Snapshot
 
-__all__ = ["machine_check_facts", "read_error_record", "read_machine_check"]
+__all__ = ["READERS", "machine_check_facts", "read_error_record", "read_machine_check"]
 
 _KIND = "whea_error_record"
 _LONGEST = 0x10000  # bytes of a record; those of Windows have up to 4 KB
@@ -97,3 +97,10 @@ def machine_check_facts(machine: Snapshot) -> Iterator[Fact]:
         yield Fact("error", bank_words(status, bank))
         yield Fact("unit", "memory" if status.code.kind == "memory_controller" else "processor")
         yield from (Fact(name, value) for name, value in status_facts(status))
+
+
+READERS: Mapping[str, Reader] = {
+    "machine_check": read_machine_check,
+    "whea_error_record": read_error_record,
+}
+"""By the kind of the object, as `objects.FAMILIES` has it."""

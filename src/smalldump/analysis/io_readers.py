@@ -5,9 +5,9 @@ IRP ─► current stack location ─► device ─► driver, and the devices a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from smalldump.analysis.stop_object import Fact, Scene, StopObject, lacking
+from smalldump.analysis.stop_object import Fact, Reader, Scene, StopObject, lacking
 from smalldump.decode.irp import control_words, function_words, power_words
 from smalldump.knowledge.status import status_name
 from smalldump.layout.io_objects import (
@@ -27,7 +27,7 @@ from smalldump.layout.io_objects import (
     Irp64,
 )
 
-__all__ = ["read_device", "read_driver", "read_irp"]
+__all__ = ["READERS", "read_device", "read_driver", "read_irp"]
 
 _MOST_DEVICES = 32  # attached to each other; real stacks are a dozen high
 _MOST_LOCATIONS = 64
@@ -157,3 +157,11 @@ def _name(scene: Scene, driver: DriverObject32 | DriverObject64) -> str | None:
     raw = scene.machine.memory.try_read(driver.driver_name, length) if length and driver.driver_name else None
     text = "" if raw is None else bytes(raw).decode("utf-16-le", "replace")
     return text if text and text.isprintable() else None
+
+
+READERS: Mapping[str, Reader] = {
+    "irp": read_irp,
+    "device_object": read_device,
+    "driver_object": read_driver,
+}
+"""By the kind of the object, as `objects.FAMILIES` has it."""

@@ -1,56 +1,61 @@
-"""The bug check's own objects: what its parameters point to, as far as the dump holds the bytes."""
+"""The bug check's own objects: what its parameters point to, as far as the dump holds the bytes.
+
+Readers are imported late: most dumps need those of one family at most, and the decoders of error records are many.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from smalldump.analysis.hardware_objects import read_error_record, read_machine_check
-from smalldump.analysis.io_readers import read_device, read_driver, read_irp
 from smalldump.analysis.parameters import Parameter
-from smalldump.analysis.pool_readers import read_pool_block, read_pool_header
-from smalldump.analysis.state_readers import (
-    damaged_lists,
-    read_exception,
-    read_list_entry,
-    read_process,
-    read_process_or_thread,
-    read_thread,
-    read_trap_frame,
-)
 from smalldump.analysis.stop_object import Fact, Reader, Scene, StopObject
-from smalldump.analysis.triage_readers import (
-    read_9f_pnp,
-    read_9f_power,
-    read_dpc_watchdog,
-    read_resource,
-    read_tdr_context,
-)
 from smalldump.model import Absent, Snapshot
 from smalldump.unwind import NO_CODE, CodeLookup
 
-__all__ = ["READERS", "Fact", "Reader", "Scene", "StopObject", "objects_of"]
+__all__ = ["FAMILIES", "Fact", "Reader", "Scene", "StopObject", "objects_of", "reader_of"]
 
-READERS: Mapping[str, Reader] = {
-    "irp": read_irp,
-    "device_object": read_device,
-    "driver_object": read_driver,
-    "dpc_watchdog_global_triage_block": read_dpc_watchdog,
-    "eresource": read_resource,
-    "exception_record": read_exception,
-    "list_entry": read_list_entry,
-    "machine_check": read_machine_check,
-    "pool_block": read_pool_block,
-    "pool_header": read_pool_header,
-    "process": read_process,
-    "process_or_thread": read_process_or_thread,
-    "tdr_recovery_context": read_tdr_context,
-    "thread": read_thread,
-    "trap_frame": read_trap_frame,
-    "triage_9f_pnp": read_9f_pnp,
-    "triage_9f_power": read_9f_power,
-    "whea_error_record": read_error_record,
+
+def _io() -> Mapping[str, Reader]:
+    from smalldump.analysis import io_readers
+
+    return io_readers.READERS
+
+
+def _pool() -> Mapping[str, Reader]:
+    from smalldump.analysis import pool_readers
+
+    return pool_readers.READERS
+
+
+def _state() -> Mapping[str, Reader]:
+    from smalldump.analysis import state_readers
+
+    return state_readers.READERS
+
+
+def _triage() -> Mapping[str, Reader]:
+    from smalldump.analysis import triage_readers
+
+    return triage_readers.READERS
+
+
+def _hardware() -> Mapping[str, Reader]:
+    from smalldump.analysis import hardware_objects
+
+    return hardware_objects.READERS
+
+
+FAMILIES: Mapping[str, Callable[[], Mapping[str, Reader]]] = {
+    **dict.fromkeys(("irp", "device_object", "driver_object"), _io),
+    **dict.fromkeys(("pool_block", "pool_header"), _pool),
+    **dict.fromkeys(("exception_record", "list_entry", "process", "process_or_thread", "thread", "trap_frame"), _state),
+    **dict.fromkeys(
+        ("dpc_watchdog_global_triage_block", "eresource", "tdr_recovery_context", "triage_9f_pnp", "triage_9f_power"),
+        _triage,
+    ),
+    **dict.fromkeys(("machine_check", "whea_error_record"), _hardware),
 }
-"""Kind of an object, as in the knowledge room's `pointer:<kind>`, to its reader."""
+"""Kind of an object, as in the knowledge room's `pointer:<kind>`, to what imports the readers of its family."""
 
 _BY_CODE: Mapping[tuple[int, int | None], tuple[tuple[int, str], ...]] = {
     **{(0x19, first): ((2, "pool_header"),) for first in (2, 3, 6, 9, 0xA, 0x20)},
@@ -64,17 +69,29 @@ _BY_CODE: Mapping[tuple[int, int | None], tuple[tuple[int, str], ...]] = {
 """(Bug check, parameter 1 or None for any) to (parameter, kind): where the knowledge room does not name the kind."""
 
 
+def reader_of(kind: str) -> Reader | None:
+    """The reader of a kind of objects; None for kinds that nobody reads."""
+    family = FAMILIES.get(kind)
+    return None if family is None else family()[kind]
+
+
 def objects_of(
     machine: Snapshot, parameters: Sequence[Parameter], lookup: CodeLookup = NO_CODE
 ) -> tuple[StopObject, ...]:
     """The objects that the parameters of the bug check point to, in the order of the parameters."""
     scene, found = Scene(machine, lookup), []
     for parameter, kind in _pointers(machine, parameters):
-        reader = READERS.get(kind)
-        read = reader(scene, parameter.value) if reader and parameter.value else None
+        reader = reader_of(kind) if parameter.value else None
+        read = reader(scene, parameter.value) if reader else None
         if read is not None:
             found.append(read._replace(parameter=parameter.number))
-    return (*found, *damaged_lists(scene)) if _is_list_damage(machine) else tuple(found)
+    return (*found, *_damaged_lists(scene)) if _is_list_damage(machine) else tuple(found)
+
+
+def _damaged_lists(scene: Scene) -> Iterator[StopObject]:
+    from smalldump.analysis import state_readers
+
+    return state_readers.damaged_lists(scene)
 
 
 def _is_list_damage(machine: Snapshot) -> bool:

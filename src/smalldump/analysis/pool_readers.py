@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from smalldump.analysis.stop_object import Fact, Scene, StopObject, lacking
+from collections.abc import Mapping
+
+from smalldump.analysis.stop_object import Fact, Reader, Scene, StopObject, lacking
 from smalldump.decode.pool import PoolBlock, pool_block
 from smalldump.knowledge.pool_tags import tag_owner
 from smalldump.layout.pool import SEGMENT_HEAP_SINCE, PoolHeader32, PoolHeader64
 
-__all__ = ["read_pool_block", "read_pool_header"]
+__all__ = ["READERS", "read_pool_block", "read_pool_header"]
 
 _PAGE = 0x1000
 
@@ -77,3 +79,10 @@ def _neighbours(scene: Scene, address: int, block: PoolBlock) -> list[StopObject
         each = lacking("pool_header", at, "POOL_HEADER") if near is None else _described(at, near)
         found.append(each._replace(facts=(Fact("neighbour", side), *each.facts)))
     return found
+
+
+READERS: Mapping[str, Reader] = {
+    "pool_block": read_pool_block,
+    "pool_header": read_pool_header,
+}
+"""By the kind of the object, as `objects.FAMILIES` has it."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from smalldump.analysis.stop_object import Fact, Scene, StopObject, lacking
+from smalldump.analysis.stop_object import Fact, Reader, Scene, StopObject, lacking
 from smalldump.decode.exceptions import access_words
 from smalldump.knowledge.catalog import exception_name
 from smalldump.knowledge.status import status_name
@@ -19,6 +19,7 @@ from smalldump.model import Absent
 from smalldump.model.machine import ARM64
 
 __all__ = [
+    "READERS",
     "damaged_lists",
     "read_exception",
     "read_list_entry",
@@ -156,3 +157,14 @@ def damaged_lists(scene: Scene) -> Iterator[StopObject]:
         links = [fact.value for fact in entry.facts if "->" in fact.name]
         if links.count("agrees") == 1 and any("which is not" in link for link in links):
             yield entry._replace(facts=(Fact("register", name), *entry.facts))
+
+
+READERS: Mapping[str, Reader] = {
+    "exception_record": read_exception,
+    "list_entry": read_list_entry,
+    "process": read_process,
+    "process_or_thread": read_process_or_thread,
+    "thread": read_thread,
+    "trap_frame": read_trap_frame,
+}
+"""By the kind of the object, as `objects.FAMILIES` has it."""

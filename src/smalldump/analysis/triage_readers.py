@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from smalldump.analysis.state_readers import read_thread
-from smalldump.analysis.stop_object import Fact, Scene, StopObject, lacking
+from smalldump.analysis.stop_object import Fact, Reader, Scene, StopObject, lacking
 from smalldump.layout.executive import Eresource32, Eresource64
 from smalldump.layout.triage_blocks import (
     DPC_WATCHDOG_SIGNATURE,
@@ -16,7 +17,7 @@ from smalldump.layout.triage_blocks import (
     Triage9fPower64,
 )
 
-__all__ = ["read_9f_pnp", "read_9f_power", "read_dpc_watchdog", "read_resource", "read_tdr_context"]
+__all__ = ["READERS", "read_9f_pnp", "read_9f_power", "read_dpc_watchdog", "read_resource", "read_tdr_context"]
 
 _Block: TypeAlias = Triage9fPower32 | Triage9fPower64 | Triage9fPnp32 | Triage9fPnp64
 
@@ -93,3 +94,13 @@ def read_resource(scene: Scene, address: int) -> StopObject:
         Fact("waiting", f"{lock.shared_waiters} for shared, {lock.exclusive_waiters} for exclusive access"),
     )
     return StopObject("eresource", address, None, facts, (read_thread(scene, owner),) if exclusive and owner else ())
+
+
+READERS: Mapping[str, Reader] = {
+    "dpc_watchdog_global_triage_block": read_dpc_watchdog,
+    "eresource": read_resource,
+    "tdr_recovery_context": read_tdr_context,
+    "triage_9f_pnp": read_9f_pnp,
+    "triage_9f_power": read_9f_power,
+}
+"""By the kind of the object, as `objects.FAMILIES` has it."""

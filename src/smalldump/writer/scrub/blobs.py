@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import and_
 from types import MappingProxyType
 
 from smalldump.decode.cpu_registry import registry_values
@@ -44,12 +45,22 @@ _TEXT_VALUES = {
 }
 _NUMBER_VALUES = {"~MHz": 4, "MSR8B": 8, "FeatureSet": 4, "Update Status": 4, "Update Revision": 8}
 
-_PLAIN_LEAVES = (0x1, 0xB, 0x80000001, 0x80000007)
+_PLAIN_LEAVES = {
+    0x1: (0xF000C000, 0, 0, 0),
+    0xB: (0xFFFFFFE0, 0xFFFF0000, 0xFFFF0000, 0),
+    0x80000001: (0xF000C000, 0, 0, 0),
+    0x80000007: (0, 0xFFFF0000, 0, 0xFFFF0000),
+}
+"""Leaves that stay, and the bits of EAX, EBX, ECX and EDX that are zero in each: text has some of them.
+
+Source: Intel's SDM, volume 2A, CPUID; AMD's manual, volume 3, appendix E.
+"""
 _BRAND_LEAVES = (0x80000002, 0x80000003, 0x80000004)
 _HYPERVISOR_LEAF, _MICROCODE = 0x40000000, 0x8B
 _HYPERVISORS = frozenset(
     {b"Microsoft Hv", b"VMwareVMware", b"KVMKVMKVM\0\0\0", b"XenVMMXenVMM", b"VBoxVBoxVBox", b"TCGTCGTCGTCG"}
 )
+_LARGEST_REQUEST = 1 << 28  # bytes; small dumps have no room for more
 _COMPONENT = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
 
 
@@ -87,8 +98,17 @@ def _registry_records(data: bytes) -> Iterator[bytes]:
         if entry.type == _REG_SZ and entry.name in _TEXT_VALUES and isinstance(entry.value, str):
             if _TEXT_VALUES[entry.name].fullmatch(entry.value):
                 yield _registry_record(entry.name, entry.type, (entry.value + "\0").encode("utf-16-le"))
-        elif entry.type in (_REG_BINARY, _REG_DWORD, _REG_QWORD) and len(entry.data) == _NUMBER_VALUES.get(entry.name):
+        elif entry.type in (_REG_BINARY, _REG_DWORD, _REG_QWORD) and _number_fits(entry.name, entry.data):
             yield _registry_record(entry.name, entry.type, entry.data)
+
+
+def _number_fits(name: str, data: bytes) -> bool:
+    return len(data) == _NUMBER_VALUES.get(name) and _is_revision(data)
+
+
+def _is_revision(data: bytes) -> bool:
+    # Of microcode: 32 bits, in either half of eight bytes; text fills both.
+    return not (any(data[:4]) and any(data[4:]))
 
 
 def _registry_record(name: str, kind: int, data: bytes) -> bytes:
@@ -106,7 +126,7 @@ def _processor_register_fits(register: ProcessorRegister) -> bool:
     # Leaf 3 is the processor's serial number; others that say nothing to smalldump stay out too.
     both = (register.other_processor, register.crashing_processor)
     if register.kind == 1:
-        return register.number == _MICROCODE and not any(half[8:].strip(b"\0") for half in both)
+        return register.number == _MICROCODE and all(_is_revision(half[:8]) and not any(half[8:]) for half in both)
     if register.kind:
         return False
     if register.number == 0:
@@ -115,13 +135,17 @@ def _processor_register_fits(register: ProcessorRegister) -> bool:
         return all(half[4:] in _HYPERVISORS for half in both)
     if register.number in _BRAND_LEAVES:
         return all(re.fullmatch(rb"[ -~\0]{16}", half) for half in both)
-    return register.number in _PLAIN_LEAVES
+    return all(_leaf_fits(half, _PLAIN_LEAVES.get(register.number)) for half in both)
+
+
+def _leaf_fits(half: bytes, reserved: tuple[int, int, int, int] | None) -> bool:
+    return reserved is not None and not any(map(and_, struct.unpack("<4I", half), reserved))
 
 
 def _requests(data: bytes, landmarks: Landmarks) -> Iterator[bytes]:
     for request in triage_requests(data):
         if _COMPONENT.fullmatch(request.component):
-            ranges = ((address, size) for address, size in request.ranges if landmarks.kernel(address))
+            ranges = (each for each in request.ranges if landmarks.kernel(each[0]) and each[1] <= _LARGEST_REQUEST)
             yield request_record(request.component, ranges)
 
 

@@ -56,13 +56,8 @@ def permitted_memory(
         code = landmarks.code_range(address, _BEFORE, _BEHIND)
         if code is not None:
             pieces.append(Piece(*code, Permitted.CODE))
-    pieces += (Piece(*each, Permitted.UNWIND) for each in unwind if _in_one_image(machine, *each))
+    pieces += (Piece(*each, Permitted.UNWIND) for each in unwind if landmarks.in_one_image(*each))
     return pieces
-
-
-def _in_one_image(machine: Snapshot, start: int, end: int) -> bool:
-    module = machine.modules.at(start)
-    return module is not None and end <= module.end
 
 
 def _build_lab(machine: Snapshot) -> Iterator[Piece]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from smalldump.model import Module, UnloadedModule
+from smalldump.model import Machine, Module, UnloadedModule
 from smalldump.writer.scrub.classes import Permitted, Tally, Withheld
+from smalldump.writer.scrub.images import placed_drivers, placed_unloaded
 
 __all__ = ["file_name", "permitted_path", "scrub_drivers", "scrub_unloaded"]
 
-_LONGEST_NAME = 255
+# Without the wide characters of UTF-16, which bytes of any kind can be taken for.
+_NAME = re.compile(r"[A-Za-z0-9 !#$%&'()+,;=@\[\]^_`{}~.-]{1,255}")
 _SEPARATORS = re.compile(r"[\\/:]")
 _SYSTEM_FOLDER = re.compile(
     r"(?:\\SystemRoot|(?:\\\?\?\\)?[A-Z]:\\Windows|\\Windows|\\WINNT|(?:\\\?\?\\)?[A-Z]:\\WINNT)"
@@ -24,7 +26,7 @@ _SYSTEM_FOLDER = re.compile(
 def file_name(path: str) -> str:
     """The last part of a path, whichever way its parts are divided; empty for what cannot be a file name."""
     name = _SEPARATORS.split(path)[-1]
-    return name if name.isprintable() and len(name) <= _LONGEST_NAME else ""
+    return name if _NAME.fullmatch(name) else ""
 
 
 def permitted_path(path: str) -> str:
@@ -33,14 +35,11 @@ def permitted_path(path: str) -> str:
     return path if name and path.endswith(name) and _SYSTEM_FOLDER.fullmatch(path) else name
 
 
-def scrub_drivers(drivers: Iterable[Module], digits: int, tally: Tally) -> tuple[Module, ...]:
-    """The drivers with permitted names; one without gets the name that Microsoft's engine gives to unknown ones.
-
-    Args:
-        digits: Hexadecimal digits of an address.
-    """
+def scrub_drivers(drivers: Iterable[Module], machine: Machine, tally: Tally) -> tuple[Module, ...]:
+    """The drivers that can be such, with permitted names; one without gets the name of Microsoft's engine for those."""
     folders = tally.permits(Permitted.FOLDERS)
-    return tuple(_scrubbed(driver, digits, folders, tally) for driver in drivers)
+    digits = machine.bits // 4
+    return tuple(_scrubbed(driver, digits, folders, tally) for driver in placed_drivers(drivers, machine))
 
 
 def _scrubbed(driver: Module, digits: int, folders: bool, tally: Tally) -> Module:
@@ -53,10 +52,10 @@ def _scrubbed(driver: Module, digits: int, folders: bool, tally: Tally) -> Modul
     return driver._replace(file=name, path=path)
 
 
-def scrub_unloaded(drivers: Iterable[UnloadedModule], tally: Tally) -> tuple[UnloadedModule, ...]:
-    """The unloaded drivers with permitted names."""
+def scrub_unloaded(drivers: Iterable[UnloadedModule], machine: Machine, tally: Tally) -> tuple[UnloadedModule, ...]:
+    """The unloaded drivers that can be such, with permitted names."""
     kept = []
-    for driver in drivers:
+    for driver in placed_unloaded(drivers, machine):
         name = file_name(driver.name)
         tally.kept[Permitted.DRIVER_NAMES] += len(name)
         tally.removed[Withheld.NAMES] += len(driver.name) - len(name)

@@ -85,10 +85,10 @@ def _without_names(contents: Contents, tally: Tally) -> Contents:
     tally.remove(Withheld.HEADER, contents.comment.encode("ascii", "replace"))
     return contents._replace(
         comment="",
-        drivers=scrub_drivers(contents.drivers, contents.machine.bits // 4, tally),
+        drivers=scrub_drivers(contents.drivers, contents.machine, tally),
         full_paths=contents.full_paths and tally.permits(Permitted.FOLDERS),
         broken_driver=_broken_driver(contents.broken_driver, tally),
-        unloaded=None if contents.unloaded is None else scrub_unloaded(contents.unloaded, tally),
+        unloaded=None if contents.unloaded is None else scrub_unloaded(contents.unloaded, contents.machine, tally),
     )
 
 
@@ -100,7 +100,8 @@ def _broken_driver(path: str, tally: Tally) -> str:
 
 def _without_memory(contents: Contents, machine: Snapshot, rules: Rules) -> Contents:
     sets = tuple(register_sets(machine, rules.landmarks))
-    stack = scrub_stack(contents.stack_start, contents.stack, sets, rules)
+    start = rules.landmarks.kernel(contents.stack_start)
+    stack = scrub_stack(start, contents.stack if start else b"", sets, rules)
     # Code is code for certain only where a CALL ends, or an epilogue follows.
     proved = (address for address in stack.returns if rules.evidence.returns(address))
     blocks = contents.blocks
@@ -108,6 +109,7 @@ def _without_memory(contents: Contents, machine: Snapshot, rules: Rules) -> Cont
         blocks = (*blocks, Block(*contents.data_page, "data page", "", Rank.OTHER))
     pieces = permitted_memory(machine, sets, proved, rules.evidence.unwind, rules.landmarks)
     return contents._replace(
+        stack_start=start,
         stack=stack.data,
         data_page=None,
         blocks=scrub_blocks(blocks, pieces, rules.tally),

@@ -120,7 +120,7 @@ def _words(start: int, data: bytes, size: int) -> Iterator[tuple[int, int]]:
 def _classified(address: int, word: int, rules: Rules) -> tuple[Permitted | None, int]:
     landmarks, evidence, tally = rules
     target = landmarks.without_authentication(word)
-    if evidence.slots.get(address) == target:
+    if evidence.slots.get(address) == target and landmarks.kernel(target):
         return Permitted.RETURN_ADDRESSES, target
     # x86 and ARM64 save the frame pointer right below the return address.
     links = landmarks.machine is not X64 and address + landmarks.machine.pointer in evidence.slots

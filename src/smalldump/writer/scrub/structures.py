@@ -31,6 +31,7 @@ _NAME_BYTES = 15
 _PHYSICAL = 1 << 52
 _MOST_MHZ = 100_000
 _MOST_OFFSET, _MOST_SELECTOR = 1 << 24, 0x400
+_OWNER_TAG = b"KDBG"
 _MASK_NAME, _MASK_LEAST = "pointer_auth_mask", 1 << 32  # a mask of bits above the address
 
 
@@ -121,7 +122,7 @@ def _contexts(source: bytes, offsets: StructureOffsets, landmarks: Landmarks) ->
 
 def _copy_list_heads(prcb: _Rebuilt, address: int | None, tally: Tally) -> None:
     # An empty list head holds its own address twice: it tells no more than where the KPRCB lies.
-    if address is None:
+    if address is None or not prcb.landmarks.kernel(address):
         return
     size, source = prcb.pointer_size, prcb.source
     words = memoryview(source)[: len(source) // size * size].cast("Q" if size == 8 else "I").tolist()
@@ -189,9 +190,14 @@ def scrub_ethread(source: bytes, offsets: StructureOffsets, landmarks: Landmarks
 
 
 def scrub_debugger_data(source: bytes, machine: Machine, tally: Tally) -> bytes:
-    """The debugger data block: kernel addresses, offsets and sizes in the places where the block has them."""
+    """The debugger data block: kernel addresses, offsets and sizes in the places where the block has them.
+
+    Nothing of what does not say that it is that block: a word of two bytes has no form to be known by.
+    """
     out = bytearray(len(source))
-    for field in KdDebuggerData64.FIELDS:
+    tag = KdDebuggerData64.owner_tag
+    fields = KdDebuggerData64.FIELDS if source[tag.offset : tag.end] == _OWNER_TAG else ()
+    for field in fields:
         raw = source[field.offset : field.end]
         if len(raw) == field.size and _debugger_word_fits(field.name, raw, machine):
             out[field.offset : field.end] = raw
@@ -202,7 +208,7 @@ def scrub_debugger_data(source: bytes, machine: Machine, tally: Tally) -> bytes:
 
 def _debugger_word_fits(name: str, raw: bytes, machine: Machine) -> bool:
     if name == "owner_tag":
-        return raw == b"KDBG"
+        return raw == _OWNER_TAG
     value = int.from_bytes(raw, "little")
     if len(raw) < 8:
         return value < (_MOST_SELECTOR if name.startswith("gdt") else _MOST_OFFSET)

@@ -13,6 +13,7 @@ from smalldump.model import Absent, Machine, Snapshot
 from smalldump.model.absent import present
 from smalldump.model.machine import ARM64
 from smalldump.writer.scrub.classes import ScrubLevel
+from smalldump.writer.scrub.images import placed_drivers, placed_unloaded
 
 __all__ = ["Check", "Landmarks", "below", "plausible_time", "small"]
 
@@ -57,14 +58,16 @@ class Landmarks:
         self._level = level
         stop = machine.bug_check
         self.parameters = frozenset(() if isinstance(stop, Absent) else stop.parameters)
-        unloaded = present(machine.unloaded_modules) or ()
-        self._images = RangeMap((image.base, image.end, image.base) for image in (*machine.modules, *unloaded))
-        self._loaded = RangeMap((module.base, module.end, module.size) for module in machine.modules)
+        loaded = tuple(placed_drivers(machine.modules, self.machine))
+        gone = placed_unloaded(present(machine.unloaded_modules) or (), self.machine)
+        images = [(image.base, image.end) for image in loaded] + [(image.base, image.end) for image in gone]
+        self._images = RangeMap((base, end, base) for base, end in images)
+        self._loaded = RangeMap((module.base, module.end, module.size) for module in loaded)
         self._stack = RangeMap((start, end, True) for start, end in _stacks(machine))
         self._structures = RangeMap(
             (address, address + len(structure.data), True)
             for structure in machine.structures.values()
-            if not isinstance(address := structure.address, Absent) and address
+            if not isinstance(address := structure.address, Absent) and self.kernel(address)
         )
 
     def image(self, address: int) -> bool:
@@ -95,6 +98,11 @@ class Landmarks:
         start, end, size = image
         behind = min(behind, 0x10) if size & _PAGE_OFFSET else behind
         return max(address - before, start + _HEADER_PAGE), min(address + behind, end)
+
+    def in_one_image(self, start: int, end: int) -> bool:
+        """Whether a loaded image holds the whole range."""
+        image = self._loaded.find(start)
+        return image is not None and end <= image[1]
 
     def without_authentication(self, pointer: int) -> int:
         """The pointer without the authentication code that ARM64 keeps above its 48 address bits."""
@@ -127,7 +135,9 @@ class Landmarks:
 
 def _stacks(machine: Snapshot) -> list[tuple[int, int]]:
     window, thread = machine.stack, machine.thread
-    ranges = [] if isinstance(window, Absent) else [(window.start, window.end)]
+    ranges = []
+    if not isinstance(window, Absent) and machine.machine.kernel_start <= window.start:
+        ranges.append((window.start, window.end))
     if not isinstance(thread, Absent):
         limit, base = present(thread.stack_limit), present(thread.stack_base)
         if limit and base and machine.machine.kernel_start <= limit < base <= limit + 0x20000:
