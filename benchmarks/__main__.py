@@ -18,6 +18,7 @@ from benchmarks import (
     stack_truth,
     symbols,
     unwinding,
+    verdicts,
     writing,
 )
 
@@ -26,6 +27,7 @@ __all__ = ["BENCHMARKS", "chosen", "main"]
 BENCHMARKS: dict[str, Callable[[Path], None]] = {
     "speed": lambda folder: speed.main(folder / "dumps" if (folder / "dumps").is_dir() else folder),
     "stack_truth": stack_truth.main,
+    "verdicts": verdicts.main,
     "unwinding": lambda _: unwinding.main(),
     "engine_stacks": lambda _: engine_stacks.main(),
     "symbols": lambda _: symbols.main(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 
-__all__ = ["IRP_AT", "device", "driver_object", "irp", "placed"]
+__all__ = ["IRP_AT", "device", "driver_object", "irp", "placed", "power_memory"]
 
 IRP_AT = 0xFFFFC00000001000
 
@@ -57,3 +57,15 @@ def driver_object(at: int, image: int, name: str) -> Mapping[int, bytes]:
         0x150, (0, "H", 4), (2, "H", 0x150), (0x18, "Q", image), (0x38, "H", len(raw)), (0x40, "Q", at + 0x150)
     )
     return {at: head + raw}
+
+
+def power_memory(request: int, pdo: int, holder: int, bus: int) -> Mapping[int, bytes]:
+    """A power request that the driver at `holder` has; the driver at `bus` made the device at `pdo` below."""
+    upper, first, second = pdo + 0x100000, pdo + 0x200000, pdo + 0x201000
+    return {
+        **irp(request, (pdo, upper), 2),
+        **device(pdo, second, above=upper),
+        **device(upper, first, below=pdo),
+        **driver_object(first, holder, "\\Driver\\holder"),
+        **driver_object(second, bus, "\\Driver\\bus"),
+    }

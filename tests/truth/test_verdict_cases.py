@@ -1,0 +1,75 @@
+"""Verdicts against labels that are not ours: what is right, undecided or wrong is pinned; high must be right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from smalldump.analysis import analyse
+from smalldump.analysis.culprit import Confidence
+from tests.truth.conftest import Case
+from tests.truth.verdict_cases import Ranked, built_cases, is_labelled, posted_cases, sample_cases
+
+POSTED, BUILT, BESET = list(posted_cases()), list(built_cases()), list(posted_cases(stale=True))
+
+
+def named(ranked: Ranked) -> str:
+    return ranked.label.name
+
+
+@pytest.fixture(scope="module")
+def labelled(samples: Path) -> list[Ranked]:
+    return list(sample_cases(samples))
+
+
+@pytest.mark.parametrize("ranked", [*POSTED, *BUILT], ids=named)
+def test_outcome_is_the_pinned_one(ranked: Ranked) -> None:
+    outcome = ranked.outcome()
+    assert outcome.words == ranked.label.ours, outcome.named
+
+
+@pytest.mark.parametrize("ranked", [*POSTED, *BUILT], ids=named)
+def test_what_is_not_right_has_its_reason(ranked: Ranked) -> None:
+    assert ranked.label.ours.startswith("right") != bool(ranked.label.why)
+
+
+@pytest.mark.parametrize("ranked", [*POSTED, *BUILT, *BESET], ids=named)
+def test_high_confidence_is_right(ranked: Ranked) -> None:
+    outcome = ranked.outcome()
+    assert outcome.confidence != "high" or outcome.result == "right", outcome.named
+
+
+@pytest.mark.parametrize("ranked", BESET, ids=named)
+def test_who_is_merely_loaded_is_no_culprit(ranked: Ranked) -> None:
+    """Old return addresses into other drivers between the frames may mislead a scan, which is never more than low."""
+    outcome = ranked.outcome()
+    assert outcome.words == ranked.label.beset, outcome.named
+    assert outcome.result != "wrong" or outcome.confidence == "low", outcome.named
+
+
+def test_no_answer_is_the_kernel() -> None:
+    for case in [*POSTED, *BUILT, *BESET]:
+        assert case.outcome().named.lower() not in ("ntoskrnl.exe", "nt", "hal.dll")
+
+
+def test_every_label_has_its_source() -> None:
+    for case in POSTED:
+        assert case.label.source.startswith("http")
+        assert case.label.by in ("maintainer", "bucket", "frames", "hardware-code", "nothing")
+    assert len({named(case) for case in POSTED}) == len(POSTED) >= 25
+
+
+def test_samples_are_as_pinned(labelled: list[Ranked]) -> None:
+    found = {named(case): case.outcome() for case in labelled}
+    assert {name: outcome.words for name, outcome in found.items()} == {
+        named(case): case.label.ours for case in labelled
+    }
+    assert all(outcome.result == "right" for outcome in found.values() if outcome.confidence == "high")
+
+
+def test_a_real_dump_without_a_label_is_not_called_certain(real: Case) -> None:
+    """High asks for a parameter or a proved frame that says so; and then somebody else must have said so, too."""
+    verdict = analyse(real.ours).verdict
+    proved = any(piece.kind.proof for piece in verdict.evidence)
+    assert verdict.confidence is not Confidence.HIGH or (proved and is_labelled(real.name))
