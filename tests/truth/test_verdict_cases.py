@@ -8,8 +8,9 @@ import pytest
 
 from smalldump.analysis import analyse
 from smalldump.analysis.culprit import Confidence
+from smalldump.analysis.verdict import Verdict
 from tests.truth.conftest import Case
-from tests.truth.verdict_cases import Ranked, built_cases, is_labelled, posted_cases, sample_cases
+from tests.truth.verdict_cases import Ranked, built_cases, posted_cases, sample_cases
 
 POSTED, BUILT, BESET = list(posted_cases()), list(built_cases()), list(posted_cases(stale=True))
 
@@ -68,8 +69,18 @@ def test_samples_are_as_pinned(labelled: list[Ranked]) -> None:
     assert all(outcome.result == "right" for outcome in found.values() if outcome.confidence == "high")
 
 
-def test_a_real_dump_without_a_label_is_not_called_certain(real: Case) -> None:
-    """High asks for a parameter or a proved frame that says so; and then somebody else must have said so, too."""
+def is_proved(verdict: Verdict) -> bool:
+    """Whether a parameter or a proved frame speaks for the culprit."""
+    name = verdict.culprit.name if verdict.culprit else ""
+    return any(piece.kind.proof for piece in verdict.evidence if piece.module == name)
+
+
+def test_a_real_dump_is_called_certain_only_by_a_parameter_or_a_proved_frame(real: Case) -> None:
     verdict = analyse(real.ours).verdict
-    proved = any(piece.kind.proof for piece in verdict.evidence)
-    assert verdict.confidence is not Confidence.HIGH or (proved and is_labelled(real.name))
+    assert verdict.confidence is not Confidence.HIGH or is_proved(verdict)
+
+
+@pytest.mark.parametrize("ranked", [*POSTED, *BUILT, *BESET], ids=named)
+def test_so_is_a_rebuilt_one(ranked: Ranked) -> None:
+    verdict = analyse(ranked.machine).verdict
+    assert verdict.confidence is not Confidence.HIGH or is_proved(verdict)
