@@ -115,7 +115,8 @@ def built_cases() -> Iterator[Ranked]:
     """The machines that stories made for their labels."""
     for row in _TABLE["built"]:
         story = import_module(f"tests.synth.stories.{row['story']}")
-        yield Ranked(_label(row), _machine(story.builder().build(), story.FILE))
+        facts = {"bug_check": tuple(_numbers(row["stop"]))} if "stop" in row else {}
+        yield Ranked(_label(row), _machine(story.builder().with_(**facts).build(), story.FILE))
 
 
 def _machine(dump: Dump, name: str) -> Snapshot:
