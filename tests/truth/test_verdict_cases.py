@@ -12,6 +12,7 @@ from smalldump.analysis.verdict import Verdict
 from tests.truth.conftest import Case
 from tests.truth.verdict_cases import Ranked, built_cases, posted_cases, sample_cases
 
+GROUNDS = ("maintainer", "bucket", "tracker", "frames", "instruction", "parameter", "hardware-code", "nothing")
 POSTED, BUILT, BESET = list(posted_cases()), list(built_cases()), list(posted_cases(stale=True))
 
 
@@ -57,7 +58,7 @@ def test_no_answer_is_the_kernel() -> None:
 def test_every_label_has_its_source() -> None:
     for case in POSTED:
         assert case.label.source.startswith("http")
-        assert case.label.by in ("maintainer", "bucket", "frames", "hardware-code", "nothing")
+        assert case.label.by in GROUNDS
     assert len({named(case) for case in POSTED}) == len(POSTED) >= 25
 
 
