@@ -66,8 +66,7 @@ def test_machine_check() -> None:
 def test_machine_check_of_zen() -> None:
     found = meaning(MCA, mca_body(0xBAA0000000090135, vendor=2, ipid=0x0010_00B0_0000_0000))
     assert found.words == (
-        "uncorrected machine check in bank 5 (load-store unit): L2 data TLB parity; "
-        "cache error, data, level 1, data read"
+        "uncorrected machine check in bank 5 (load-store unit): extended error 9; cache error, data, level 1, data read"
     )
     assert dict(found.facts)["syndrome"] == "0x0000000000000abc"
 

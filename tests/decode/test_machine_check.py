@@ -74,11 +74,14 @@ def test_global_status() -> None:
 @pytest.mark.parametrize(
     ("ipid", "status", "short", "error"),
     [
-        (0x0010_00B0_0000_0000, 9 << 16, "LS", "L2 data TLB parity"),
-        (0x0005_00B0_0000_0000, 0, "EX", "watchdog time-out: no instruction retired"),
-        (0x0000_0096_0005_0000, 0, "UMC", "DRAM ECC error"),
-        (0x0001_002E_0000_0000, 2 << 16, "PIE", "link error"),
+        (0x0005_00B0_0000_0000, 0, "EX", "the core stood still (watchdog)"),
+        (0x0000_0096_0005_0000, 0, "UMC", "wrong bits in DRAM"),
+        (0x0000_0096_0005_0000, 4 << 16, "UMC", "an address or command arrived damaged"),
+        (0x0001_002E_0000_0000, 2 << 16, "PIE", "a link failed"),
+        (0x0002_00B0_0000_0000, 2 << 16, "L2", "bad data"),
         (0x0007_00B0_0000_0000, 0x3F << 16, "L3", "extended error 63"),
+        (0x0000_00B0_0000_0000, 9 << 16, "LS", "extended error 9"),
+        (0x0010_00B0_0000_0000, 9 << 16, "LS", "extended error 9"),
     ],
 )
 def test_banks_of_zen(ipid: int, status: int, short: str, error: str) -> None:
