@@ -21,7 +21,6 @@ _OBJECTS = {
     "device_object": "device object",
     "driver_object": "driver object",
     "thread": "thread",
-    "whea_error_record": "hardware error record",
 }
 
 
