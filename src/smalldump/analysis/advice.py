@@ -6,6 +6,7 @@ from smalldump.knowledge.drivers import driver
 from smalldump.model import Snapshot
 
 __all__ = [
+    "AGAIN",
     "CONTROLLER",
     "COOLING",
     "DISK",
@@ -24,12 +25,14 @@ CONTROLLER = "Try another cable and port for the system disk; update the driver 
 FIRMWARE = "Update the firmware (BIOS or UEFI)."
 GRAPHICS = "Install the display driver anew; watch the graphics card's temperature and power."
 SYSTEM_FILES = "Check the system files (sfc /scannow) and the disk's health."
+AGAIN = "If it happens again:"
+"""How advice to collect more begins."""
 _MOST = 8  # drivers that one line names
 
 
 def kernel_dump(reason: str) -> str:
     """To have a larger dump written, and what that one would hold; `reason` ends the sentence."""
-    return f"If it happens again: set Windows to write a kernel memory dump, because {reason}."
+    return f"{AGAIN} set Windows to write a kernel memory dump, because {reason}."
 
 
 def verify_drivers(machine: Snapshot, *, special_pool: bool = False) -> str:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from smalldump.analysis.advice import COOLING, DISK, FIRMWARE, GRAPHICS, MEMORY, SYSTEM_FILES
+from smalldump.analysis.advice import AGAIN, COOLING, DISK, FIRMWARE, GRAPHICS, MEMORY, SYSTEM_FILES, kernel_dump
 from smalldump.analysis.culprit import Culprit, CulpritKind
 from smalldump.knowledge.drivers import made_by
 
 __all__ = ["next_steps"]
 
-_KERNEL_DUMP = "If it happens again: set Windows to write a kernel memory dump, which shows more."
+_KERNEL_DUMP = kernel_dump("it shows other threads and processors, and the objects that parameters point to")
+_COMPARE = "If it happens again: analyse the dumps of this machine together, and look at what they share."
+_RAN_ON = "Windows went on running: act where such dumps come again and again, or something does not work."
+_ON_PURPOSE = "Nothing has to be repaired by this dump; look at what made somebody ask for it."
 _BY_CAUSE = {
     "memory": MEMORY,
     "hardware": COOLING,
@@ -24,7 +27,12 @@ _BY_CAUSE = {
 
 
 def next_steps(
-    kind: CulpritKind, culprit: Culprit | None, causes: Sequence[str], of_rule: Sequence[str] = ()
+    kind: CulpritKind,
+    culprit: Culprit | None,
+    causes: Sequence[str],
+    of_rule: Sequence[str] = (),
+    *,
+    whole: bool = False,
 ) -> tuple[str, ...]:
     """What to do, the most promising first.
 
@@ -33,9 +41,21 @@ def next_steps(
         culprit: Whom, or None.
         causes: Usual causes of the bug check, the likeliest first, as in the knowledge room.
         of_rule: What the rule for the bug check advises.
+        whole: Whether the dump holds the kernel's memory: then no larger one is asked for.
     """
+    steps = tuple(dict.fromkeys(_steps(kind, culprit, causes, of_rule)))
+    if not whole:
+        return steps
+    kept = tuple(step for step in steps if not step.startswith(AGAIN))
+    return (*kept, _COMPARE) if kind is CulpritKind.UNDECIDED else kept or steps
+
+
+def _steps(kind: CulpritKind, culprit: Culprit | None, causes: Sequence[str], of_rule: Sequence[str]) -> Sequence[str]:
     if kind in (CulpritKind.DRIVER, CulpritKind.UNLOADED_DRIVER) and culprit is not None:
-        return tuple(dict.fromkeys((*_for_driver(culprit), *of_rule)))
+        return (*_for_driver(culprit), *of_rule)
+    if kind is CulpritKind.UNDECIDED:
+        own = tuple(of_rule) or tuple(_BY_CAUSE[cause] for cause in causes if cause in _BY_CAUSE)
+        return own if any(step.startswith(AGAIN) for step in own) else (*own, _KERNEL_DUMP)
     return tuple(of_rule) or tuple(_in_general(kind, culprit, causes))
 
 
@@ -44,9 +64,9 @@ def _in_general(kind: CulpritKind, culprit: Culprit | None, causes: Sequence[str
         return tuple(_for_process(culprit))
     if kind is CulpritKind.HARDWARE:
         return (_BY_CAUSE["memory"], _BY_CAUSE["hardware"])
-    if kind is CulpritKind.UNDECIDED:
-        return (*(_BY_CAUSE[cause] for cause in causes if cause in _BY_CAUSE), _KERNEL_DUMP)
-    return ()
+    if kind is CulpritKind.LIVE_DUMP:
+        return (*(_BY_CAUSE[cause] for cause in causes if cause in _BY_CAUSE), _RAN_ON)
+    return (_ON_PURPOSE,)
 
 
 def _for_driver(culprit: Culprit) -> Iterator[str]:

@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 from smalldump.analysis.context import context_of
 from smalldump.analysis.culprit import Confidence, Culprit, CulpritKind
-from smalldump.analysis.evidence import Evidence
+from smalldump.analysis.evidence import Evidence, is_skipped
 from smalldump.analysis.limits import limits_of
 from smalldump.analysis.next_steps import next_steps
 from smalldump.analysis.rules.registry import rule_for
 from smalldump.analysis.rules.rule import Case, Conclusion
 from smalldump.analysis.weights import EXACT, Kind
-from smalldump.knowledge.catalog import BugCheckEntry
 from smalldump.knowledge.drivers import DriverEntry, driver, made_by
 from smalldump.model import Module, Snapshot
 
@@ -61,14 +60,14 @@ def reach_verdict(case: Case, *, more: Sequence[Evidence] = ()) -> Verdict:
     evidence = () if opinion.conclusion else _by_weight((*more, *opinion.evidence))
     candidates = _ranked(evidence)
     found = opinion.conclusion or _with_driver(case.machine, evidence, candidates, opinion.cap)
-    found = found or opinion.otherwise or _undecided(case.entry)
+    found = found or opinion.otherwise or _undecided(case)
     causes = case.entry.causes if case.entry else ()
     return Verdict(
         *found,
         evidence,
         candidates,
         limits_of(case.machine, case.hint, case.parameters, case.stacks, opinion.limits),
-        next_steps(found.kind, found.culprit, causes, opinion.steps),
+        next_steps(found.kind, found.culprit, causes, opinion.steps, whole=case.machine.has_pages),
         context_of(case.machine, found.culprit.file if found.culprit else None),
     )
 
@@ -127,7 +126,15 @@ def _confidence(pieces: Sequence[Evidence], candidates: Sequence[Candidate], kno
     return Confidence.MEDIUM
 
 
-def _undecided(entry: BugCheckEntry | None) -> Conclusion:
-    causes = f" Usual causes of this bug check: {', '.join(entry.causes)}." if entry and entry.causes else ""
-    summary = f"This dump cannot tell which driver is to blame.{causes}"
+_NO_STACK = "it holds no stack, and no parameter leads to a driver"
+_NOT_ON_STACK = "neither its parameters nor its stack lead to a driver beyond those that Windows itself consists of"
+_NOT_NAMED = "what could name the driver is not in it, and what is on its stack need not have failed"
+
+
+def _undecided(case: Case) -> Conclusion:
+    others = any(frame.module and not is_skipped(frame.module, case.machine) for frame in case.frames)
+    why = _NO_STACK if not case.frames else _NOT_NAMED if others else _NOT_ON_STACK
+    causes = case.entry.causes if case.entry else ()
+    usual = f" Usual causes of this bug check: {', '.join(causes)}." if causes else ""
+    summary = f"This dump cannot tell which driver is to blame: {why}.{usual}"
     return Conclusion(CulpritKind.UNDECIDED, None, Confidence.NONE, summary)

@@ -1,4 +1,4 @@
-"""Graphics: 0x116, 0x117, 0x141 (the card did not answer), 0x113, 0x119, 0x10E (dxgkrnl stops), 0xEA (a stuck thread).
+"""Graphics: 0x116, 0x117, 0x141, 0x142 (no answer from the card), 0x113, 0x119, 0x10E (dxgkrnl), 0xEA (a stuck thread).
 
 A card that does not answer leaves a place in its driver as parameter 2; the driver may be right and the card fail. In
 0xEA parameter 1 is the thread that is stuck. Source: Microsoft's pages on these bug checks.
@@ -23,7 +23,7 @@ from smalldump.analysis.weights import Kind
 
 __all__ = ["rule"]
 
-_TIMEOUTS, _STUCK = (0x116, 0x117, 0x141), 0xEA
+_TIMEOUTS, _STUCK = (0x116, 0x117, 0x141, 0x142), 0xEA
 _HOW = "a place in the driver of the card that did not answer"
 _KEEPS = "is the first driver on the stack of the stuck thread"
 _NO_PLACE = "Parameter 2, which should point into the display driver, leads to no module of the dump."

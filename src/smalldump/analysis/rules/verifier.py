@@ -1,4 +1,4 @@
-"""What Driver Verifier stops for: 0xC4, 0xC9, 0xE6.
+"""What Driver Verifier stops for: 0xC4, 0xC9, 0xE6, and 0x1C4, its live dump.
 
 Verifier stops within the call that breaks a rule, so the first driver on the stack made that call; sub-codes whose
 parameters hold a place, a name, a device or an IRP tell more. Source: Microsoft's pages on these bug checks.
@@ -19,6 +19,7 @@ from smalldump.analysis.rules.clues import (
     named_at,
     named_by_windows,
 )
+from smalldump.analysis.rules.live_dump import LIVE
 from smalldump.analysis.rules.rule import Case, Opinion
 from smalldump.analysis.weights import Kind
 
@@ -38,7 +39,8 @@ def rule(case: Case) -> Opinion:
         *calling_the_bug_check(case),
         *first_driver_of(case, case.frames, Kind.VERIFIED_CALL, _CAUGHT),
     )
-    return Opinion(evidence, limits=() if evidence else tuple(_limits(case)))
+    live = LIVE if case.entry and case.entry.live_dump else None
+    return Opinion(evidence, otherwise=live, limits=() if evidence else tuple(_limits(case)))
 
 
 def _by_parameters(case: Case) -> Iterator[Evidence]:
