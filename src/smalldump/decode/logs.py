@@ -5,6 +5,8 @@ Source: measured in up to 21 real dumps, as each function says.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from smalldump.decode.values import Json, JsonObject, filetime_utc, known, text8
 from smalldump.layout.record import Buffer, Record, raw, u32, u64
 
@@ -12,6 +14,7 @@ __all__ = [
     "decode_component_log",
     "decode_kmdf_drivers",
     "decode_trace_header",
+    "kmdf_clients",
 ]
 
 _DRIVER_LIMIT = 512
@@ -70,12 +73,20 @@ def decode_trace_header(data: Buffer, _private: bool) -> JsonObject:
 
 def decode_kmdf_drivers(data: Buffer, _private: bool) -> JsonObject:
     """The drivers that use KMDF, with the version they are bound to. Seen in 21 real dumps."""
-    count = min(len(data) // KmdfDriver.SIZE, _DRIVER_LIMIT)
-    entries = _KMDF_DRIVER.iter_unpack(memoryview(data)[: count * KmdfDriver.SIZE])
-    drivers: list[Json] = [
-        {"name": text8(name), "version": f"{major}.{minor}"} for major, minor, name in entries if name[0]
-    ]
+    drivers: list[Json] = [{"name": name, "version": f"{major}.{minor}"} for major, minor, name in _kmdf(data)]
     return {"drivers": drivers}
+
+
+def kmdf_clients(data: Buffer) -> tuple[str, ...]:
+    """Names, without `.sys`, of the drivers that use KMDF, in the framework's order; the first is the framework."""
+    return tuple(name for _, _, name in _kmdf(data))
+
+
+def _kmdf(data: Buffer) -> Iterator[tuple[int, int, str]]:
+    count = min(len(data) // KmdfDriver.SIZE, _DRIVER_LIMIT)
+    for major, minor, name in _KMDF_DRIVER.iter_unpack(memoryview(data)[: count * KmdfDriver.SIZE]):
+        if name[0]:
+            yield major, minor, text8(name)
 
 
 _KMDF_DRIVER = KmdfDriver.unpacker("major_version", "minor_version", "name")

@@ -19,6 +19,7 @@ from smalldump.layout.record import Buffer, Record, guid, raw, u32
 
 __all__ = [
     "BLOB_LIMIT",
+    "KMDF_LOG",
     "KNOWN_BLOBS",
     "NULL_GUID",
     "SIGNATURE",
@@ -153,6 +154,10 @@ def blob_kind(tag: str) -> BlobKind | None:
     return KNOWN_BLOBS.get(tag) or KNOWN_BLOBS.get(f"{tag[:12]}?{tag[13:]}")
 
 
+KMDF_LOG = "54c84888-01d1-4c1e-bed6-282c98241303"
+"""Tag of the framework's own log, whose form is not published."""
+
+
 class BlobTag(StrEnum):
     """Tags of the blobs that are decoded; `?` stands for any digit, which some owners vary."""
 
@@ -220,7 +225,7 @@ KNOWN_BLOBS: Mapping[str, BlobKind] = MappingProxyType(
         BlobTag.WIN32KFULL_LOG: BlobKind("Window manager log (WPP)", "win32kfull", "the bytes: component name"),
         BlobTag.WIN32KBASE_LOG: BlobKind("Window manager log (WPP)", "win32kbase", "the bytes: component name"),
         # Driver frameworks and port drivers
-        "54c84888-01d1-4c1e-bed6-282c98241303": BlobKind("KMDF log", "wdf01000", _SYMBOL),
+        KMDF_LOG: BlobKind("KMDF log", "wdf01000", _SYMBOL),
         BlobTag.KMDF_DRIVERS: BlobKind("KMDF drivers", "wdf01000", _SYMBOL),
         BlobTag.STORAGE: BlobKind("Last storage requests", "storport", _SYMBOL),
         "c939c73b-17dc-4a44-904c-e2d987f52649": BlobKind("Paging device", "storport", _SYMBOL),

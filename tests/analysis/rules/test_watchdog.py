@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+
 from smalldump.analysis import analyse
 from smalldump.analysis.culprit import Confidence
 from smalldump.analysis.weights import Kind
@@ -29,3 +31,11 @@ def test_the_processor_that_noticed_is_not_blamed() -> None:
     assert found.culprit is None
     assert says(found.limits, "What processor 1, which hangs, was executing is not in the dump.")
     assert says(found.next_steps, "what every processor was executing")
+
+
+def test_where_the_profile_of_the_routines_lies() -> None:
+    at = 0xFFFFF80010055000
+    block = struct.pack("<IHHHxxI", 0xAEBECEDE, 1, 0x10, 0x3AC0, 0x180).ljust(0x40, b"\0")
+    found = verdict(0x133, 1, 0x1E00, at, file="gwdrv.sys", memory={at: block})
+    assert says(found.limits, "The profile of the routines lies at 0x3ac0 of the processor's block")
+    assert says(verdict(0x133, 1, 0x1E00, at).limits, "TRIAGE_BLOCK at")

@@ -7,6 +7,8 @@ and the stack of the one that noticed says nothing. Source: Microsoft's pages on
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from smalldump.analysis.advice import COOLING, FIRMWARE, kernel_dump
 from smalldump.analysis.culprit import Confidence
 from smalldump.analysis.other_stacks import stack_of_processor
@@ -16,10 +18,12 @@ from smalldump.analysis.weights import Kind
 
 __all__ = ["rule"]
 
-_HUNG = 0x101
+_HUNG, _BLOCK = 0x101, "dpc_watchdog_global_triage_block"
 _RAN = "is the first driver under the clock interrupt that ran out of patience"
 _HANGS = "is the first driver that the hung processor was executing"
 _ADDED_UP = "The time was used up by many routines together: the one that was running last need not be the culprit."
+_PROFILE = "The profile of the routines lies {where}; its form, which would name them, is not published."
+_NO_PROFILE = "Where the profile of the routines lies is not told."
 _NO_PROCESSOR = "What processor {number}, which hangs, was executing is not in the dump."
 _WATCH_DPCS = "Record which DPCs and interrupts take long (Windows Performance Recorder, CPU usage) while it is slow."
 _STORAGE = "Update the drivers and the firmware of disks and their controllers, which often keep DPCs long."
@@ -34,7 +38,15 @@ def rule(case: Case) -> Opinion:
         ran = first_driver_of(case, case.frames, Kind.RUNNING_ROUTINE, _RAN)
         return Opinion((*named_by_windows(case), *ran), steps=(_STORAGE, _WATCH_DPCS))
     evidence = tuple(all_clues(case))
-    return Opinion(evidence, cap=Confidence.LOW, limits=(_ADDED_UP,), steps=(_STORAGE, _WATCH_DPCS))
+    limits = (_ADDED_UP, *_profile(case))
+    return Opinion(evidence, cap=Confidence.LOW, limits=limits, steps=(_STORAGE, _WATCH_DPCS))
+
+
+def _profile(case: Case) -> Iterator[str]:
+    for block in case.objects:
+        if block.kind == _BLOCK:
+            where = next((fact.value for fact in block.facts if fact.name == "profile"), None)
+            yield _PROFILE.format(where=where) if where else block.missing or _NO_PROFILE
 
 
 def _hung(case: Case) -> Opinion:
