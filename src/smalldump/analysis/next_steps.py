@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 
 from smalldump.analysis.advice import AGAIN, COOLING, DISK, FIRMWARE, GRAPHICS, MEMORY, SYSTEM_FILES, kernel_dump
 from smalldump.analysis.culprit import Culprit, CulpritKind
@@ -32,6 +33,7 @@ def next_steps(
     causes: Sequence[str],
     of_rule: Sequence[str] = (),
     *,
+    linked: date | None = None,
     whole: bool = False,
 ) -> tuple[str, ...]:
     """What to do, the most promising first.
@@ -41,18 +43,21 @@ def next_steps(
         culprit: Whom, or None.
         causes: Usual causes of the bug check, the likeliest first, as in the knowledge room.
         of_rule: What the rule for the bug check advises.
+        linked: When the driver that is blamed was linked, where that is known.
         whole: Whether the dump holds the kernel's memory: then no larger one is asked for.
     """
-    steps = tuple(dict.fromkeys(_steps(kind, culprit, causes, of_rule)))
+    steps = tuple(dict.fromkeys(_steps(kind, culprit, linked, causes, of_rule)))
     if not whole:
         return steps
     kept = tuple(step for step in steps if not step.startswith(AGAIN))
     return (*kept, _COMPARE) if kind is CulpritKind.UNDECIDED else kept or steps
 
 
-def _steps(kind: CulpritKind, culprit: Culprit | None, causes: Sequence[str], of_rule: Sequence[str]) -> Sequence[str]:
+def _steps(
+    kind: CulpritKind, culprit: Culprit | None, linked: date | None, causes: Sequence[str], of_rule: Sequence[str]
+) -> Sequence[str]:
     if kind in (CulpritKind.DRIVER, CulpritKind.UNLOADED_DRIVER) and culprit is not None:
-        return (*_for_driver(culprit), *of_rule)
+        return (*_for_driver(culprit, linked), *of_rule)
     if kind is CulpritKind.UNDECIDED:
         own = tuple(of_rule) or tuple(_BY_CAUSE[cause] for cause in causes if cause in _BY_CAUSE)
         return own if any(step.startswith(AGAIN) for step in own) else (*own, _KERNEL_DUMP)
@@ -69,13 +74,15 @@ def _in_general(kind: CulpritKind, culprit: Culprit | None, causes: Sequence[str
     return (_ON_PURPOSE,)
 
 
-def _for_driver(culprit: Culprit) -> Iterator[str]:
+def _for_driver(culprit: Culprit, linked: date | None) -> Iterator[str]:
     name = culprit.file or culprit.name
     if culprit.vendor == "Microsoft":
         yield "Install the pending Windows updates."
         yield _KERNEL_DUMP
         return
-    yield f"Update or remove {name}" + (f" ({made_by(culprit.vendor, culprit.product)})." if culprit.vendor else ".")
+    maker = [made_by(culprit.vendor, culprit.product)] if culprit.vendor else []
+    known = "; ".join((*maker, *([f"linked {linked}"] if linked else ())))
+    yield f"Update or remove {name}{f' ({known})' if known else ''}."
 
 
 def _for_process(culprit: Culprit) -> Iterator[str]:

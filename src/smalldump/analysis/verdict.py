@@ -9,6 +9,7 @@ from smalldump.analysis.context import context_of
 from smalldump.analysis.culprit import Confidence, Culprit, CulpritKind
 from smalldump.analysis.evidence import Evidence, is_skipped
 from smalldump.analysis.limits import limits_of
+from smalldump.analysis.link_times import link_date
 from smalldump.analysis.next_steps import next_steps
 from smalldump.analysis.rules.registry import rule_for
 from smalldump.analysis.rules.rule import Case, Conclusion
@@ -61,14 +62,25 @@ def reach_verdict(case: Case, *, more: Sequence[Evidence] = ()) -> Verdict:
     candidates = _ranked(evidence)
     found = opinion.conclusion or _with_driver(case.machine, evidence, candidates, opinion.cap)
     found = found or opinion.otherwise or _undecided(case)
-    causes = case.entry.causes if case.entry else ()
     return Verdict(
         *found,
         evidence,
         candidates,
         limits_of(case.machine, case.hint, case.parameters, case.stacks, opinion.limits),
-        next_steps(found.kind, found.culprit, causes, opinion.steps, whole=case.machine.has_pages),
+        _next_steps(case, found, opinion.steps),
         context_of(case.machine, found.culprit.file if found.culprit else None),
+    )
+
+
+def _next_steps(case: Case, found: Conclusion, of_rule: Sequence[str]) -> tuple[str, ...]:
+    module = case.machine.modules.named(found.culprit.name) if found.culprit else None
+    return next_steps(
+        found.kind,
+        found.culprit,
+        case.entry.causes if case.entry else (),
+        of_rule,
+        linked=link_date(module, case.machine) if module and found.kind is CulpritKind.DRIVER else None,
+        whole=case.machine.has_pages,
     )
 
 

@@ -107,6 +107,12 @@ class Kind(Enum):
         False,
         "the framework runs for its client; on a stack the next one may be a neighbour",
     )
+    FILTER = (
+        "in-the-stack-of-the-device",
+        2,
+        False,
+        "the request passes it; whether it keeps it, its own memory would tell",
+    )
     FRAME = ("first-driver-frame", 2, False, "it took part in what failed; who else did, one stack does not show")
     POOL_OWNER = (
         "owns-the-damaged-pool",

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 
+from smalldump.analysis.link_times import is_link_time
 from smalldump.images.identity import image_key
 from smalldump.knowledge.drivers import driver
 from smalldump.model import Absent, Contexts, Module, Registers, Snapshot, UnloadedModule
-from smalldump.model.absent import present
 from smalldump.model.symbols import ModuleFiles
 from smalldump.report.frames import frames
 from smalldump.report.values import Json, JsonObject, absent, address, fact, words
@@ -20,9 +19,7 @@ __all__ = ["code_sections"]
 def code_sections(machine: Snapshot, stacks: Stacks, lookup: CodeLookup, *, args: bool = False) -> JsonObject:
     """`registers`, `contexts`, `modules`, `unloaded_modules`, `stack_window`, `stack`, `dispatch`, `images_wanted`."""
     unloaded = machine.unloaded_modules
-    latest = _crash_time(machine)
     lost = machine.absences.get("modules")
-    hashes = (present(machine.system.build) or 0) >= _FIRST_WINDOWS_10
     return {
         "registers": _registers(machine.registers, machine.contexts),
         "contexts": {
@@ -30,9 +27,7 @@ def code_sections(machine: Snapshot, stacks: Stacks, lookup: CodeLookup, *, args
             "prcb": _context(machine.contexts.prcb),
             "crash": _context(machine.contexts.crash),
         },
-        "modules": fact(
-            [_module(module, latest, hashes=hashes) for module in machine.modules] if lost is None else lost
-        ),
+        "modules": fact([_module(module, machine) for module in machine.modules] if lost is None else lost),
         "unloaded_modules": fact(unloaded, lambda modules: [_unloaded(module) for module in modules]),
         "stack_window": _stack_window(machine),
         "stack": _frames(machine, stacks.crash, args),
@@ -57,16 +52,8 @@ def _context(registers: Registers | Absent) -> Json:
     return {"found_in": registers.source} | place | words(registers.values) | words(registers.vectors)
 
 
-def _crash_time(machine: Snapshot) -> float | None:
-    dump = machine.dump
-    if isinstance(dump, Absent) or isinstance(dump.time, Absent):
-        return None
-    return dump.time.timestamp()
-
-
-def _module(module: Module, latest: float | None, *, hashes: bool) -> JsonObject:
+def _module(module: Module, machine: Snapshot) -> JsonObject:
     known = driver(module.file)
-    in_box = known is not None and known.vendor == "Microsoft"
     written: JsonObject = {
         "name": module.name,
         "file": module.file,
@@ -75,7 +62,7 @@ def _module(module: Module, latest: float | None, *, hashes: bool) -> JsonObject
         "end": address(module.end),
         "size": module.size,
         "timestamp": fact(module.timestamp, address),
-        "timestamp_kind": _timestamp_kind(module.timestamp, latest, hashed=hashes and in_box),
+        "timestamp_kind": _timestamp_kind(module, machine),
         "checksum": fact(module.checksum, address),
     }
     if known is not None:
@@ -85,17 +72,10 @@ def _module(module: Module, latest: float | None, *, hashes: bool) -> JsonObject
     return written
 
 
-_FIRST_NT_DRIVER = datetime(1993, 1, 1, tzinfo=UTC).timestamp()
-_FIRST_WINDOWS_10 = 10240
-_DAY = 86_400.0
-
-
-def _timestamp_kind(timestamp: int | Absent, latest: float | None, *, hashed: bool) -> str | None:
-    """Whether a TimeDateStamp is a date: Windows 10 and later put a hash there for what comes with Windows."""
-    if isinstance(timestamp, Absent):
+def _timestamp_kind(module: Module, machine: Snapshot) -> str | None:
+    if isinstance(module.timestamp, Absent):
         return None
-    dated = timestamp >= _FIRST_NT_DRIVER and (latest is None or timestamp <= latest + _DAY)
-    return "link time" if dated and not hashed else "reproducible-build hash (guess)"
+    return "link time" if is_link_time(module, machine) else "reproducible-build hash (guess)"
 
 
 def _unloaded(module: UnloadedModule) -> JsonObject:

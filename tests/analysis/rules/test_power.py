@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from smalldump.analysis import analyse
 from smalldump.analysis.culprit import Confidence, CulpritKind
 from smalldump.analysis.weights import Kind
-from smalldump.model import Absent
+from smalldump.model import Absent, Snapshot
 from smalldump.model.execution import ThreadState
 from tests.analysis.buckets import DRIVER, IRP, OTHER, PDO, built, power_objects
 from tests.analysis.rules.cases import device, driver_of, says, verdict
@@ -47,3 +49,34 @@ def test_the_driver_of_a_device(kind: int, number: int) -> None:
     found = verdict(0x9F, *parameters, other="gizmo.sys", memory=device(PDO, OTHER))
     assert driver_of(found) == "gizmo.sys"
     assert says(verdict(0x9F, *parameters, other="gizmo.sys").limits, f"Parameter {number} points to the device")
+
+
+def filtered(holder: int) -> Snapshot:
+    """A machine whose device, of pci.sys, has wobble.sys above it; the IRP is with a driver at `holder`."""
+    memory = dict(power_objects(holder, OTHER))
+    above, owner = PDO + 0x400, PDO + 0xC00
+    memory[PDO] = memory[PDO][:0x18] + above.to_bytes(8, "little") + bytes(0x130)
+    memory[above] = struct.pack("<HHIQ", 3, 0x150, 0, owner) + bytes(0x140)
+    memory[owner] = struct.pack("<HHIQQQ", 4, 0x150, 0, 0, 0, DRIVER) + bytes(0x130)
+    return built(0x9F, (3, PDO, 0, IRP), "wobble.sys", other="pci.sys", memory=memory)
+
+
+def test_a_filter_above_the_device_is_a_candidate_beside_the_holder() -> None:
+    found = analyse(filtered(OTHER)).verdict
+    assert [(piece.kind, piece.module) for piece in found.evidence] == [
+        (Kind.OBJECT_OWNER, "pci"),
+        (Kind.FILTER, "wobble"),
+    ]
+    assert (driver_of(found), found.confidence) == ("pci.sys", Confidence.LOW)
+    assert says(found.next_steps, "the same with wobble, which stands above it")
+
+
+def test_the_holder_is_not_counted_twice() -> None:
+    found = analyse(filtered(DRIVER)).verdict
+    assert [piece.kind for piece in found.evidence] == [Kind.OBJECT_OWNER]
+
+
+def test_the_record_of_the_power_framework_has_no_published_form() -> None:
+    found = verdict(0x9F, 6, PDO, 1, file="Driver.sys")
+    assert found.culprit is None
+    assert says(found.limits, "is not published")
