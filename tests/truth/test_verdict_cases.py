@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from smalldump.analysis import analyse
-from smalldump.analysis.culprit import Confidence
-from smalldump.analysis.verdict import Verdict
+from smalldump.analysis import Analysis, analyse
+from smalldump.analysis.culprit import Confidence, CulpritKind
 from tests.truth.conftest import Case
 from tests.truth.verdict_cases import Ranked, built_cases, posted_cases, sample_cases
 
@@ -70,18 +69,21 @@ def test_samples_are_as_pinned(labelled: list[Ranked]) -> None:
     assert all(outcome.result == "right" for outcome in found.values() if outcome.confidence == "high")
 
 
-def is_proved(verdict: Verdict) -> bool:
-    """Whether a parameter or a proved frame speaks for the culprit."""
+def is_proved(found: Analysis) -> bool:
+    """Whether a parameter or a proved frame speaks for the culprit; for hardware, its own registers or record."""
+    verdict = found.verdict
+    if verdict.kind is CulpritKind.HARDWARE:
+        return any(each.facts for each in found.objects if each.kind in ("whea_error_record", "machine_check"))
     name = verdict.culprit.name if verdict.culprit else ""
     return any(piece.kind.proof for piece in verdict.evidence if piece.module == name)
 
 
 def test_a_real_dump_is_called_certain_only_by_a_parameter_or_a_proved_frame(real: Case) -> None:
-    verdict = analyse(real.ours).verdict
-    assert verdict.confidence is not Confidence.HIGH or is_proved(verdict)
+    found = analyse(real.ours)
+    assert found.verdict.confidence is not Confidence.HIGH or is_proved(found)
 
 
 @pytest.mark.parametrize("ranked", [*POSTED, *BUILT, *BESET], ids=named)
 def test_so_is_a_rebuilt_one(ranked: Ranked) -> None:
-    verdict = analyse(ranked.machine).verdict
-    assert verdict.confidence is not Confidence.HIGH or is_proved(verdict)
+    found = analyse(ranked.machine)
+    assert found.verdict.confidence is not Confidence.HIGH or is_proved(found)

@@ -59,7 +59,7 @@ def reach_verdict(case: Case, *, more: Sequence[Evidence] = ()) -> Verdict:
     opinion = rule_for(case.entry)(case)
     # Where no driver is to blame, what lies on the stack is no evidence.
     evidence = () if opinion.conclusion else _by_weight((*more, *opinion.evidence))
-    candidates = _ranked(evidence)
+    candidates = _ranked(case.machine, evidence)
     found = opinion.conclusion or _with_driver(case.machine, evidence, candidates, opinion.cap)
     found = found or opinion.otherwise or _undecided(case)
     return Verdict(
@@ -88,12 +88,19 @@ def _by_weight(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
     return tuple(sorted(dict.fromkeys(evidence), key=lambda piece: -piece.kind.weight))
 
 
-def _ranked(evidence: Sequence[Evidence]) -> tuple[Candidate, ...]:
+def _ranked(machine: Snapshot, evidence: Sequence[Evidence]) -> tuple[Candidate, ...]:
     scores: dict[str, int] = {}
     for piece in evidence:
         scores[piece.module] = scores.get(piece.module, 0) + piece.kind.weight
-    ranked = sorted(scores.items(), key=lambda item: -item[1])
+    # A class driver fails by what others hand to it: it comes behind them, even behind a frame that scanning found.
+    others = any(not _is_class_driver(machine, name) for name in scores)
+    ranked = sorted(scores.items(), key=lambda item: (others and _is_class_driver(machine, item[0]), -item[1]))
     return tuple(Candidate(module, score) for module, score in ranked)
+
+
+def _is_class_driver(machine: Snapshot, name: str) -> bool:
+    module = machine.modules.named(name)
+    return module is not None and is_skipped(module, machine)
 
 
 _UNLOADED = (Kind.UNLOADED_DRIVER, Kind.UNLOADED_CODE)

@@ -7,8 +7,9 @@ import pytest
 from smalldump.analysis import analyse
 from smalldump.analysis.culprit import Confidence, CulpritKind
 from smalldump.analysis.weights import Kind
-from smalldump.model import Absent, Snapshot
+from smalldump.model import Absent, ModuleList, Snapshot
 from smalldump.model.execution import ThreadState
+from smalldump.sources.builder import driver
 from tests.analysis.buckets import DRIVER, IRP, OTHER, PDO, built, power_objects
 from tests.analysis.rules.cases import device, driver_of, says, verdict
 from tests.analysis.test_bucket import ELSEWHERE, ELSEWHERE_STACK
@@ -61,14 +62,14 @@ def filtered(holder: int) -> Snapshot:
     return built(0x9F, (3, PDO, 0, IRP), "wobble.sys", other="pci.sys", memory=memory)
 
 
-def test_a_filter_above_the_device_is_a_candidate_beside_the_holder() -> None:
+def test_a_driver_above_the_device_comes_before_a_bus_driver_that_holds_the_request() -> None:
     found = analyse(filtered(OTHER)).verdict
     assert [(piece.kind, piece.module) for piece in found.evidence] == [
         (Kind.OBJECT_OWNER, "pci"),
         (Kind.FILTER, "wobble"),
     ]
-    assert (driver_of(found), found.confidence) == ("pci.sys", Confidence.LOW)
-    assert says(found.next_steps, "the same with wobble, which stands above it")
+    assert (driver_of(found), found.confidence) == ("wobble.sys", Confidence.LOW)
+    assert [candidate.module for candidate in found.candidates] == ["wobble", "pci"]
 
 
 def test_the_holder_is_not_counted_twice() -> None:
@@ -80,3 +81,11 @@ def test_the_record_of_the_power_framework_has_no_published_form() -> None:
     found = verdict(0x9F, 6, PDO, 1, file="Driver.sys")
     assert found.culprit is None
     assert says(found.limits, "is not published")
+
+
+def test_a_filter_above_the_device_is_a_candidate_beside_a_holder_of_others() -> None:
+    machine = filtered(OTHER)
+    machine.modules = ModuleList([*machine.modules[:2], driver("holder.sys", OTHER, 0x8000)])
+    found = analyse(machine).verdict
+    assert (driver_of(found), found.confidence) == ("holder.sys", Confidence.MEDIUM)
+    assert says(found.next_steps, "the same with wobble, which stands above it")
