@@ -11,6 +11,7 @@ from smalldump.knowledge.drivers import made_by
 __all__ = ["next_steps"]
 
 _KERNEL_DUMP = "If it happens again: set Windows to write a kernel memory dump, which shows more."
+_UPDATES = "Install the pending Windows updates."
 _BY_CAUSE = {
     "memory": MEMORY,
     "hardware": COOLING,
@@ -35,7 +36,9 @@ def next_steps(
         of_rule: What the rule for the bug check advises.
     """
     if kind in (CulpritKind.DRIVER, CulpritKind.UNLOADED_DRIVER) and culprit is not None:
-        return tuple(dict.fromkeys((*_for_driver(culprit), *of_rule)))
+        if culprit.vendor == "Microsoft":  # a victim more often than not: what the rule knows comes first
+            return tuple(dict.fromkeys((*of_rule, _UPDATES, *(() if of_rule else (_KERNEL_DUMP,)))))
+        return tuple(dict.fromkeys((_for_driver(culprit), *of_rule)))
     return tuple(of_rule) or tuple(_in_general(kind, culprit, causes))
 
 
@@ -49,13 +52,9 @@ def _in_general(kind: CulpritKind, culprit: Culprit | None, causes: Sequence[str
     return ()
 
 
-def _for_driver(culprit: Culprit) -> Iterator[str]:
+def _for_driver(culprit: Culprit) -> str:
     name = culprit.file or culprit.name
-    if culprit.vendor == "Microsoft":
-        yield "Install the pending Windows updates."
-        yield _KERNEL_DUMP
-        return
-    yield f"Update or remove {name}" + (f" ({made_by(culprit.vendor, culprit.product)})." if culprit.vendor else ".")
+    return f"Update or remove {name}" + (f" ({made_by(culprit.vendor, culprit.product)})." if culprit.vendor else ".")
 
 
 def _for_process(culprit: Culprit) -> Iterator[str]:
