@@ -13,6 +13,7 @@ __all__ = [
     "GRAPHICS",
     "MEMORY",
     "SYSTEM_FILES",
+    "asks_for_kernel_dump",
     "kernel_dump",
     "verify_drivers",
 ]
@@ -24,12 +25,18 @@ CONTROLLER = "Try another cable and port for the system disk; update the driver 
 FIRMWARE = "Update the firmware (BIOS or UEFI)."
 GRAPHICS = "Install the display driver anew; watch the graphics card's temperature and power."
 SYSTEM_FILES = "Check the system files (sfc /scannow) and the disk's health."
+_KERNEL_DUMP = "If it happens again: set Windows to write a kernel memory dump"
 _MOST = 8  # drivers that one line names
 
 
 def kernel_dump(reason: str) -> str:
     """To have a larger dump written, and what that one would hold; `reason` ends the sentence."""
-    return f"If it happens again: set Windows to write a kernel memory dump, because {reason}."
+    return f"{_KERNEL_DUMP}, because {reason}."
+
+
+def asks_for_kernel_dump(step: str) -> bool:
+    """Whether a step is one of `kernel_dump`: nothing that whoever has such a dump needs to be told."""
+    return step.startswith(_KERNEL_DUMP)
 
 
 def verify_drivers(machine: Snapshot, *, special_pool: bool = False) -> str:

@@ -68,7 +68,7 @@ def reach_verdict(case: Case, *, more: Sequence[Evidence] = ()) -> Verdict:
         evidence,
         candidates,
         limits_of(case.machine, case.hint, case.parameters, case.stacks, opinion.limits),
-        next_steps(found.kind, found.culprit, causes, opinion.steps),
+        next_steps(found.kind, found.culprit, causes, opinion.steps, small=not case.machine.has_pages),
         context_of(case.machine, found.culprit.file if found.culprit else None),
     )
 
