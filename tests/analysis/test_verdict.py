@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from smalldump.analysis.culprit import Confidence, CulpritKind
+from smalldump.analysis.next_steps import next_steps
 from smalldump.analysis.verdict import Verdict
 from smalldump.analysis.weights import Kind
 from tests.analysis.machines import analysed
@@ -94,6 +95,13 @@ def test_the_driver_that_called_the_bug_check_is_blamed() -> None:
     assert named(found) == "wobblefs.sys"
     assert found.confidence is Confidence.MEDIUM
     assert found.evidence[0].kind is Kind.BUG_CHECK_CALLER
+
+
+def test_who_has_a_larger_dump_is_not_told_to_have_one_written() -> None:
+    small, larger = (next_steps(CulpritKind.UNDECIDED, None, ["memory"], whole=whole) for whole in (False, True))
+    assert small[:-1] == larger[:-1]
+    assert not any("kernel memory dump" in step for step in larger)
+    assert "write a kernel memory dump, because" in small[-1]
 
 
 def test_next_steps_follow_from_the_usual_causes() -> None:

@@ -196,9 +196,15 @@ def _bios() -> bytes:
     return bytes(image)
 
 
+def _listening(path: Path) -> bool:
+    # A socket is in its folder before anybody listens there; the flag 00010000 says that somebody does.
+    lines = (line.split(maxsplit=7) for line in Path("/proc/net/unix").read_text("utf-8").splitlines())
+    return any(line[3] == "00010000" and line[-1] == str(path) for line in lines)
+
+
 def _await_sockets(process: subprocess.Popen[bytes], sockets: tuple[Path, ...]) -> None:
     end = time.monotonic() + _SECONDS
-    while not all(socket.exists() for socket in sockets):
+    while not all(_listening(socket) for socket in sockets):
         if process.poll() is not None or time.monotonic() > end:
             process.kill()
             raise AssertionError(process.communicate()[1].decode())

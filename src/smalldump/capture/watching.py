@@ -14,7 +14,7 @@ from smalldump.capture.address import GuestAddress
 from smalldump.capture.hook import run_hook
 from smalldump.capture.machine import Stop
 from smalldump.capture.monitor import Monitor
-from smalldump.capture.taking import Taken, Wish, is_running, let_go, save, stand_still, take
+from smalldump.capture.taking import Taken, Wish, is_running, let_go, save, stand_still, take, to_its_end
 from smalldump.capture.telling import Tell, bug_check_words, dump_facts
 from smalldump.capture.warm_up import warm_up
 from smalldump.errors import CommandRefused, MonitorLost, SmallDumpError, SourceUnreadable
@@ -100,6 +100,8 @@ class _Watcher:
             await self._attend(monitor)
         except SourceUnreadable as error:
             self.tell("lost", why=error.why)
+        except Exception as error:  # noqa: BLE001  a mistake of ours with one guest must not cost the others their watch
+            self.tell("lost", why=_internal(error))
         finally:
             await monitor.close()
 
@@ -134,14 +136,8 @@ class _Watcher:
             self.tell("panic_action", action="pause", why="so that memory outlives a panic; stays so until QEMU ends")
 
     async def _at_the_stop(self, monitor: Monitor, reason: str, told: BugCheck | None) -> None:
-        # Whoever ends the watch meanwhile waits: the guest stands still, and its dump is not on the disk yet.
-        task = asyncio.create_task(self._stopped(monitor, reason, told))
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            with suppress(SmallDumpError):
-                await task
-            raise
+        # Its dump is not on the disk yet, either.
+        await to_its_end(self._stopped(monitor, reason, told))
 
     async def _stopped(self, monitor: Monitor, reason: str, told: BugCheck | None) -> None:
         began = time.monotonic()
@@ -156,7 +152,7 @@ class _Watcher:
         except SmallDumpError as error:
             self.tell("not_captured", why=str(error))
         except Exception as error:  # noqa: BLE001  a mistake of ours must not keep the guest from going on
-            self.tell("not_captured", why=f"internal error: {type(error).__name__}: {error}")
+            self.tell("not_captured", why=_internal(error))
         finally:
             await self._let_go(monitor, began)
         if taken is not None:
@@ -228,6 +224,10 @@ def _told_bug_check(event: Mapping[str, Any]) -> BugCheck | None:
     if code is None or one is None or two is None or three is None or four is None:
         return None
     return BugCheck(code & 0xFFFFFFFF, (one, two, three, four))
+
+
+def _internal(error: Exception) -> str:
+    return f"internal error: {type(error).__name__}: {error}"
 
 
 def _milliseconds(began: float) -> float:
