@@ -186,3 +186,14 @@ def test_descriptors_are_handed_over_and_given_back(qemu: ScriptedQemu) -> None:
     assert qemu.take_lent() == os.stat(os.devnull)
     qemu.close()
     assert len(os.listdir("/proc/self/fd")) < before
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"[" * 100_000 + b"\n", b'{"return": "\xff"}\n', b'{"return": ' + b"1" * 5000 + b"}\n", b"x" * (17 << 20) + b"\n"],
+    ids=["nested", "no text", "a number of many digits", "endless"],
+)
+def test_no_answer_breaks_the_end_of_a_session(qemu: ScriptedQemu, answer: bytes) -> None:
+    qemu.answers["query-name"] = answer
+    with pytest.raises(MonitorLost, match="lost while waiting for query-name"):
+        in_session(qemu, lambda monitor: monitor.ask("query-name"))

@@ -295,6 +295,26 @@ def test_a_mistake_of_ours_does_not_keep_the_guest(
     assert guest.running
 
 
+def test_a_guest_that_talks_nonsense_costs_no_other_its_watch(guests: Guests, watching: Watching) -> None:
+    bad, good = guests("bad"), guests("good")
+    bad.answers["query-status"] = b"[" * 100_000 + b"\n"
+    with watching(bad.path, good.path) as watched:
+        watched.wait_for("lost")
+        good.panic()
+        assert watched.wait_for("dump")["guest"] == "scripted"
+
+
+def test_a_mistake_of_ours_with_one_guest_begins_its_session_again(
+    guest: ScriptedQemu, watching: Watching, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_told_bug_check", lambda _: 1 // 0)
+    with watching(guest.path) as watched:
+        watched.wait_for("panic_action")
+        guest.panic()
+        assert "internal error: ZeroDivisionError" in watched.wait_for("lost")["why"]
+        assert watched.wait_for("dump")["bug_check"]
+
+
 def test_a_watch_that_ends_midway_finishes_the_dump(
     guest: ScriptedQemu, watching: Watching, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,6 +100,8 @@ class _Watcher:
             await self._attend(monitor)
         except SourceUnreadable as error:
             self.tell("lost", why=error.why)
+        except Exception as error:  # noqa: BLE001  a mistake of ours with one guest must not cost the others their watch
+            self.tell("lost", why=_internal(error))
         finally:
             await monitor.close()
 
@@ -156,7 +158,7 @@ class _Watcher:
         except SmallDumpError as error:
             self.tell("not_captured", why=str(error))
         except Exception as error:  # noqa: BLE001  a mistake of ours must not keep the guest from going on
-            self.tell("not_captured", why=f"internal error: {type(error).__name__}: {error}")
+            self.tell("not_captured", why=_internal(error))
         finally:
             await self._let_go(monitor, began)
         if taken is not None:
@@ -228,6 +230,10 @@ def _told_bug_check(event: Mapping[str, Any]) -> BugCheck | None:
     if code is None or one is None or two is None or three is None or four is None:
         return None
     return BugCheck(code & 0xFFFFFFFF, (one, two, three, four))
+
+
+def _internal(error: Exception) -> str:
+    return f"internal error: {type(error).__name__}: {error}"
 
 
 def _milliseconds(began: float) -> float:
