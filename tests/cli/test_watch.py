@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +76,21 @@ def test_capture_as_json(guest: ScriptedQemu, folder: Path, run: Run) -> None:
     assert told["bug_check"] == {"code": "0x161", "parameters": ["0x0"] * 4}
     assert told["memory"]["by"] == "monitor"
     assert [way["by"] for way in told["memory"]["passed_over"]] == ["memory_file", "process_memory"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_capture_that_is_ended_lets_the_guest_go_on(guest: ScriptedQemu, folder: Path, number: int) -> None:
+    ended = threading.Event()
+    guest.answers["dump-guest-memory"] = lambda _: ended.wait(30) and {"error": {"class": "x", "desc": "too late"}}
+    command = [sys.executable, "-m", "smalldump", "capture", f"qmp:{guest.path}", "-o", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        guest.wait_for("dump-guest-memory")
+        process.send_signal(number)
+        ended.set()
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode
+    assert not out
+    assert guest.running
 
 
 def test_a_guest_that_cannot_be_reached(tmp_path: Path, folder: Path, run: Run) -> None:

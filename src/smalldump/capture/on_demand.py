@@ -9,7 +9,7 @@ from typing import NamedTuple
 from smalldump.capture.address import GuestAddress
 from smalldump.capture.machine import Stop
 from smalldump.capture.monitor import Monitor
-from smalldump.capture.taking import Taken, Wish, save, stand_still, take
+from smalldump.capture.taking import Taken, Wish, save, stand_still, take, to_its_end
 from smalldump.capture.warm_up import warm_up
 from smalldump.capture.watching import comment_of, name_of
 from smalldump.writing import Written
@@ -40,6 +40,8 @@ class Captured(NamedTuple):
 async def capture(address: GuestAddress, folder: Path, wish: Wish) -> Captured:
     """Take a dump now. One of a guest that panicked before tells of that; any other is marked as a live dump.
 
+    Cancelled while the guest stands still, it lets the guest go on first.
+
     Raises:
         SmallDumpError: The guest cannot be reached, nothing is known of it, or the dump cannot be written.
     """
@@ -51,14 +53,18 @@ async def capture(address: GuestAddress, folder: Path, wish: Wish) -> Captured:
         panicked = isinstance(status, dict) and status.get("status") == _PANICKED
         stop = Stop(live=not panicked, comment=comment_of(name))
         began = time.monotonic()
-        ran = await stand_still(monitor)
-        try:
-            taken = await take(monitor, stop, name, wish)
-        finally:
-            if ran:
-                await monitor.ask("cont")
+        ran, taken = await to_its_end(_held(monitor, stop, name, wish))
         stood = time.monotonic() - began
     finally:
         await monitor.close()
     written, why = save(taken.sealed, folder)
     return Captured(name, ran, taken, written, why, round(1000 * stood, 1))
+
+
+async def _held(monitor: Monitor, stop: Stop, name: str, wish: Wish) -> tuple[bool, Taken]:
+    ran = await stand_still(monitor)
+    try:
+        return ran, await take(monitor, stop, name, wish)
+    finally:
+        if ran:
+            await monitor.ask("cont")

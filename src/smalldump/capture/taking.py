@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from smalldump.capture.guest_memory import GuestMemory, Way, guest_memory
 from smalldump.capture.machine import NO_BUG_CHECK, Stop, guest_machine
 from smalldump.capture.monitor import Monitor
 from smalldump.collect import Failure
 from smalldump.compose import compose
-from smalldump.errors import CommandRefused, StoreError
+from smalldump.errors import CommandRefused, SmallDumpError, StoreError
 from smalldump.model import Absent, BugCheck
 from smalldump.model.requests import DumpContributor
 from smalldump.writer import Profile
 from smalldump.writing import Place, Sealed, Written, seal, write_sealed
 
-__all__ = ["AFTERWARDS", "Taken", "Wish", "is_running", "let_go", "save", "stand_still", "take"]
+__all__ = ["AFTERWARDS", "Taken", "Wish", "is_running", "let_go", "save", "stand_still", "take", "to_its_end"]
 
 AFTERWARDS = {
     "cont": "it goes on",
@@ -59,6 +61,20 @@ class Taken(NamedTuple):
     passed_over: tuple[tuple[Way, str], ...]
     processors: int
     limits: str
+
+
+T = TypeVar("T")
+
+
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Do what must not stop midway, since a guest stands still for it: whoever cancels it waits for its end."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with suppress(SmallDumpError):
+            await task
+        raise
 
 
 async def stand_still(monitor: Monitor) -> bool:

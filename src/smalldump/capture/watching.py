@@ -14,7 +14,7 @@ from smalldump.capture.address import GuestAddress
 from smalldump.capture.hook import run_hook
 from smalldump.capture.machine import Stop
 from smalldump.capture.monitor import Monitor
-from smalldump.capture.taking import Taken, Wish, is_running, let_go, save, stand_still, take
+from smalldump.capture.taking import Taken, Wish, is_running, let_go, save, stand_still, take, to_its_end
 from smalldump.capture.telling import Tell, bug_check_words, dump_facts
 from smalldump.capture.warm_up import warm_up
 from smalldump.errors import CommandRefused, MonitorLost, SmallDumpError, SourceUnreadable
@@ -136,14 +136,8 @@ class _Watcher:
             self.tell("panic_action", action="pause", why="so that memory outlives a panic; stays so until QEMU ends")
 
     async def _at_the_stop(self, monitor: Monitor, reason: str, told: BugCheck | None) -> None:
-        # Whoever ends the watch meanwhile waits: the guest stands still, and its dump is not on the disk yet.
-        task = asyncio.create_task(self._stopped(monitor, reason, told))
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            with suppress(SmallDumpError):
-                await task
-            raise
+        # Its dump is not on the disk yet, either.
+        await to_its_end(self._stopped(monitor, reason, told))
 
     async def _stopped(self, monitor: Monitor, reason: str, told: BugCheck | None) -> None:
         began = time.monotonic()

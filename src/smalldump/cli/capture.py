@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from smalldump.writer.profile import PROFILES
 if TYPE_CHECKING:
     from smalldump.capture.address import GuestAddress
     from smalldump.capture.on_demand import Captured
+    from smalldump.capture.taking import Wish
 
 __all__ = ["capture"]
 
@@ -49,14 +51,25 @@ def capture(*, guest: tuple[GuestAddress], output: Path, profile: str | None, si
     that instead; such a guest stays as it is.
     """
     require_qmp()
-    from smalldump.capture.on_demand import capture as taken_now
     from smalldump.capture.taking import Wish
     from smalldump.collect import installed_contributors
 
     wish = Wish(PROFILES[profile] if profile else None, size, tuple(installed_contributors()))
-    found = asyncio.run(taken_now(guest[0], output, wish))
+    found = asyncio.run(_captured(guest[0], output, wish))
     say(_json(found) if form == "json" else _text(found, screen_width()))
     return ExitCode.OK
+
+
+async def _captured(guest: GuestAddress, output: Path, wish: Wish) -> Captured:
+    from smalldump.capture.on_demand import capture as captured
+
+    task = asyncio.ensure_future(captured(guest, output, wish))
+    for number in (signal.SIGTERM, signal.SIGINT):  # whoever is in a hurry does not leave the guest standing still
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        raise click.Abort from None
 
 
 def _json(found: Captured) -> str:
