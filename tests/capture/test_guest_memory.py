@@ -18,7 +18,7 @@ from smalldump.capture.guest_memory import FILE, MONITOR, PROCESS, GuestMemory, 
 from smalldump.capture.guest_space import GuestSpace, MonitorFile
 from smalldump.capture.monitor import Monitor
 from smalldump.errors import CommandRefused, MonitorLost
-from smalldump.memory import MappedFile
+from smalldump.memory import MappedFile, opened_file
 from tests.capture.scripted import DROP, ScriptedQemu, scripted
 from tests.capture.test_guest_layout import properties
 from tests.capture.test_monitor import in_session
@@ -91,6 +91,15 @@ def test_a_file_that_is_not_qemus(qemu: ScriptedQemu, backing: Path, monkeypatch
     ((_, why),) = found(qemu, FILE, MONITOR)[0].passed_over
     owner = backing.stat().st_uid
     assert why == f"refused: it belongs to user {owner}, QEMU runs as {owner + 7}"
+
+
+def test_a_file_that_is_exchanged_while_it_is_looked_at(
+    qemu: ScriptedQemu, backing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = backing.with_name("other")
+    other.write_bytes(backing.read_bytes())
+    monkeypatch.setattr(module, "opened_file", lambda _: opened_file(other))
+    assert found(qemu, FILE, MONITOR)[0].passed_over == ((FILE, "refused: another file has taken its place"),)
 
 
 def test_a_file_that_shows_another_memory(qemu: ScriptedQemu, backing: Path) -> None:

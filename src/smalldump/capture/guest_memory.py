@@ -133,7 +133,11 @@ def _readable(backing: BackingFile, user: int) -> OpenedFile:
             raise SourceUnreadable(path, f"refused: {why}")
     except OSError as error:
         raise SourceUnreadable(path, error.strerror or str(error)) from error
-    return opened_file(backing.path.resolve())
+    opened = opened_file(backing.path.resolve())
+    if not os.path.samestat(opened.status(), found):  # whoever may name the file may exchange it, too
+        opened.close()
+        raise SourceUnreadable(path, "refused: another file has taken its place")
+    return opened
 
 
 async def _by_process(monitor: Monitor, ranges: tuple[GuestRange, ...], opened: ExitStack) -> _PIECES:

@@ -59,6 +59,10 @@ class OpenedFile(FileSpace):
         self.size, self._descriptor, self.name = size, descriptor, name
         self._turn = Lock()
 
+    def status(self) -> os.stat_result:
+        """What the system says of the open file, whatever lies under its name by now."""
+        return os.fstat(self._descriptor)
+
     def read_some(self, address: int, size: int) -> bytes:
         """Read at most `size` bytes, stopping where the file ends.
 
