@@ -113,3 +113,10 @@ def test_machines_are_told_apart_and_their_dumps_are_in_order() -> None:
     found = machines_of([trace(3), other, trace(0), trace(2, time=None)])
     assert [[each.name for each in machine.traces] for machine in found] == [["2.dmp", "0.dmp", "3.dmp"]]
     assert found[0].relations
+
+
+def test_dumps_that_name_no_machine_are_not_told_to_be_of_one() -> None:
+    unnamed = ("x86", "", "", "1", "", "", "6", "15", "")
+    assert machines_of([trace(0, machine=unnamed), trace(1, machine=unnamed)]) == []
+    (named,) = machines_of([trace(day, machine=(*unnamed[:4], "Pentium", *unnamed[5:])) for day in range(2)])
+    assert named.words == "2 dumps of what seems to be one x86 machine: 1 processor, Pentium"

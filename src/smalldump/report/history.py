@@ -54,15 +54,20 @@ class Machine(NamedTuple):
     def words(self) -> str:
         """How many dumps of what machine: `3 dumps of what seems to be one x64 machine: Maker Model, 8 processors`."""
         kind, vendor, product, processors, name, *_model = self.traces[0].machine
-        known = [part for part in (f"{vendor} {product}".strip(), f"{processors} processors", name) if part]
+        many = processors and f"{processors} processor{'' if processors == '1' else 's'}"
+        known = [part for part in (f"{vendor} {product}".strip(), many, name) if part]
         return f"{counted(len(self.traces), 'dump')} of what seems to be one {kind} machine: {', '.join(known)}"
 
 
 def machines_of(traces: Iterable[Trace]) -> list[Machine]:
-    """The machines that dumps come from, in the order of their first dumps; only those with more than one dump."""
+    """The machines that dumps come from, in the order of their first dumps; only those with more than one dump.
+
+    Dumps that name neither maker, model nor processor are of no machine: too many have the same number of processors.
+    """
     grouped: dict[tuple[str, ...], list[Trace]] = defaultdict(list)
     for trace in traces:
-        grouped[trace.machine].append(trace)
+        if any((*trace.machine[1:3], *trace.machine[4:5])):
+            grouped[trace.machine].append(trace)
     ordered = (tuple(sorted(group, key=_when)) for group in grouped.values() if len(group) > 1)
     return [Machine(group, relations_of(group)) for group in ordered]
 
