@@ -95,6 +95,13 @@ def test_a_malformed_list_says_where(text: str) -> None:
     assert MALFORMED[text] in str(caught.value)
 
 
+def test_a_list_that_is_too_large_is_not_read_in_part(tmp_path: Path) -> None:
+    path = tmp_path / "list.toml"
+    path.write_bytes(b"#" * (4 << 20) + b"\n")
+    with pytest.raises(KnownIssuesError, match="larger than 4,194,304 bytes"):
+        KnownIssues.read(path)
+
+
 def test_files(tmp_path: Path) -> None:
     path = tmp_path / "issues.toml"
     path.write_text(listed(HOLDS[0]), "utf-8")

@@ -77,7 +77,9 @@ class KnownIssues(AnalysisPlugin):
         try:
             with open(path, "rb") as file:
                 data = file.read(_LARGEST + 1)
-            return cls.parse(data[:_LARGEST].decode(), name)
+            if len(data) > _LARGEST:
+                raise KnownIssuesError(name, f"larger than {_LARGEST:,} bytes")
+            return cls.parse(data.decode(), name)
         except OSError as error:
             raise KnownIssuesError(name, error.strerror or str(error)) from error
         except ValueError as error:  # malformed UTF-8
