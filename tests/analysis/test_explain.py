@@ -30,5 +30,10 @@ def test_no_width_is_guessed() -> None:
     assert words == [None, "user mode", "null pointer"]
 
 
+def test_the_dump_tells_more_than_the_code() -> None:
+    assert r"C:\Windows\Minidump" in explain_bug_check(entry(0xD1)).steps[0]
+    assert r"C:\Windows\LiveKernelReports" in explain_bug_check(entry(0x141)).steps[0]
+
+
 def test_steps_follow_the_usual_causes() -> None:
     assert any("SMART" in step for step in explain_bug_check(entry(0x7A)).steps)

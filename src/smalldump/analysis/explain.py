@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from smalldump.analysis.culprit import CulpritKind
-from smalldump.analysis.next_steps import next_steps
+from smalldump.analysis.next_steps import usual_steps
 from smalldump.analysis.parameters import Parameter, decode_parameters
 from smalldump.knowledge.catalog import BugCheckEntry, CulpritHint, SubCode, SubCodes
 from smalldump.model import Absent, BugCheck, Snapshot, System
@@ -15,6 +14,7 @@ from smalldump.model.machine import X64
 
 __all__ = ["Explanation", "explain_bug_check"]
 
+_FOLDERS = {False: r"C:\Windows\Minidump", True: r"C:\Windows\LiveKernelReports"}
 _WORDS_OF_64_BITS = "user mode"
 
 
@@ -71,7 +71,13 @@ def explain_bug_check(entry: BugCheckEntry, parameters: Sequence[int] = ()) -> E
     machine = _NoMachine(BugCheck(entry.code, (one, two, three, four)))
     decoded = tuple(_without_width(each) for each in decode_parameters(machine, read))
     hint = subcode.culprit if subcode and subcode.culprit else entry.culprit
-    return Explanation(entry, subcode, decoded, given, hint, next_steps(CulpritKind.UNDECIDED, None, entry.causes))
+    return Explanation(entry, subcode, decoded, given, hint, _steps(entry))
+
+
+def _steps(entry: BugCheckEntry) -> tuple[str, ...]:
+    folder = _FOLDERS[bool(entry.live_dump)]
+    dump = f"Analyse the dump that Windows wrote ({folder}): it tells what this code alone leaves open."
+    return (dump, *usual_steps(entry.causes))
 
 
 def _without_width(parameter: Parameter) -> Parameter:

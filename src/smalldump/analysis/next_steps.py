@@ -9,12 +9,13 @@ from smalldump.analysis.advice import AGAIN, COOLING, DISK, FIRMWARE, GRAPHICS, 
 from smalldump.analysis.culprit import Culprit, CulpritKind
 from smalldump.knowledge.drivers import made_by
 
-__all__ = ["next_steps"]
+__all__ = ["next_steps", "usual_steps"]
 
 _KERNEL_DUMP = kernel_dump("it shows other threads and processors, and the objects that parameters point to")
 _COMPARE = "If it happens again: analyse the dumps of this machine together, and look at what they share."
 _RAN_ON = "Windows went on running: act where such dumps come again and again, or something does not work."
 _ON_PURPOSE = "Nothing has to be repaired by this dump; look at what made somebody ask for it."
+_UPDATES = "Install the pending Windows updates."
 _BY_CAUSE = {
     "memory": MEMORY,
     "hardware": COOLING,
@@ -53,13 +54,20 @@ def next_steps(
     return (*kept, _COMPARE) if kind is CulpritKind.UNDECIDED else kept or steps
 
 
+def usual_steps(causes: Sequence[str]) -> tuple[str, ...]:
+    """What to do against usual causes, in their order."""
+    return tuple(_BY_CAUSE[cause] for cause in causes if cause in _BY_CAUSE)
+
+
 def _steps(
     kind: CulpritKind, culprit: Culprit | None, linked: date | None, causes: Sequence[str], of_rule: Sequence[str]
 ) -> Sequence[str]:
     if kind in (CulpritKind.DRIVER, CulpritKind.UNLOADED_DRIVER) and culprit is not None:
-        return (*_for_driver(culprit, linked), *of_rule)
+        if culprit.vendor == "Microsoft":  # a victim more often than not: what the rule knows comes first
+            return (*of_rule, _UPDATES, *(() if of_rule else (_KERNEL_DUMP,)))
+        return (_for_driver(culprit, linked), *of_rule)
     if kind is CulpritKind.UNDECIDED:
-        own = tuple(of_rule) or tuple(_BY_CAUSE[cause] for cause in causes if cause in _BY_CAUSE)
+        own = tuple(of_rule) or usual_steps(causes)
         return own if any(step.startswith(AGAIN) for step in own) else (*own, _KERNEL_DUMP)
     return tuple(of_rule) or tuple(_in_general(kind, culprit, causes))
 
@@ -70,19 +78,15 @@ def _in_general(kind: CulpritKind, culprit: Culprit | None, causes: Sequence[str
     if kind is CulpritKind.HARDWARE:
         return (_BY_CAUSE["memory"], _BY_CAUSE["hardware"])
     if kind is CulpritKind.LIVE_DUMP:
-        return (*(_BY_CAUSE[cause] for cause in causes if cause in _BY_CAUSE), _RAN_ON)
+        return (*usual_steps(causes), _RAN_ON)
     return (_ON_PURPOSE,)
 
 
-def _for_driver(culprit: Culprit, linked: date | None) -> Iterator[str]:
+def _for_driver(culprit: Culprit, linked: date | None) -> str:
     name = culprit.file or culprit.name
-    if culprit.vendor == "Microsoft":
-        yield "Install the pending Windows updates."
-        yield _KERNEL_DUMP
-        return
     maker = [made_by(culprit.vendor, culprit.product)] if culprit.vendor else []
     known = "; ".join((*maker, *([f"linked {linked}"] if linked else ())))
-    yield f"Update or remove {name}{f' ({known})' if known else ''}."
+    return f"Update or remove {name}{f' ({known})' if known else ''}."
 
 
 def _for_process(culprit: Culprit) -> Iterator[str]:

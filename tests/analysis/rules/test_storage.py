@@ -21,9 +21,18 @@ def test_a_status_that_tells_nothing_of_the_disk() -> None:
 
 
 def test_a_stack_that_came_back_changed_and_a_store_that_fails() -> None:
-    for found in (verdict(0x77, 1, 5), verdict(0x154, 1, 2)):
+    for found in (verdict(0x77, 1, 5), verdict(0x154, 1, 2), verdict(0x1C7, 0, 2, file="wobblefs.sys")):
         assert (found.kind, found.confidence) == (CulpritKind.HARDWARE, Confidence.LOW)
         assert says(found.next_steps, "Test the memory")
+
+
+def test_a_driver_of_windows_is_not_what_to_look_at_first() -> None:
+    steps = verdict(0x24, 0x1900, file="ntfs.sys").next_steps
+    assert [words for step in steps for words in ("disk's health", "cable and port", "updates") if words in step] == [
+        "disk's health",
+        "cable and port",
+        "updates",
+    ]
 
 
 def test_ntfs_is_a_place_not_a_culprit() -> None:

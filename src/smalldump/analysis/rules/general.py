@@ -8,7 +8,7 @@ from smalldump.analysis.rules.rule import Case, Conclusion, Opinion
 
 __all__ = ["rule"]
 
-_BY_USER = "Somebody or something asked for this dump on purpose; nothing failed."
+_BY_USER = "Somebody or something asked for this dump on purpose; no failure stopped the machine, but it may have hung."
 
 
 def rule(case: Case) -> Opinion:

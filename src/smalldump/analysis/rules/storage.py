@@ -6,7 +6,7 @@ Source: Microsoft's pages on these bug checks.
 
 from __future__ import annotations
 
-from smalldump.analysis.advice import CONTROLLER, DISK, MEMORY
+from smalldump.analysis.advice import CONTROLLER, COOLING, DISK, MEMORY
 from smalldump.analysis.culprit import Confidence, CulpritKind
 from smalldump.analysis.rules.clues import all_clues
 from smalldump.analysis.rules.rule import Case, Conclusion, Opinion
@@ -14,7 +14,7 @@ from smalldump.knowledge.catalog import status_name
 
 __all__ = ["rule"]
 
-_DATA, _STACK, _STORE, _BOOT = 0x7A, 0x77, 0x154, 0x7B
+_DATA, _STACK, _STORE, _STORE_DATA, _BOOT = 0x7A, 0x77, 0x154, 0x1C7, 0x7B
 _DEVICES = {
     0xC000000E: "the disk is gone",
     0xC000003F: "what was read fails its checksum",
@@ -31,6 +31,7 @@ _FAILED = "Windows could not read a page from the disk: {status} ({why})."
 _UNREAD = "Windows could not read a page from the disk{status}."
 _NO_SIGNATURE = "A kernel stack that was read back is not what was written: failing memory, or the disk."
 _STORE_FAILED = "The store of compressed memory met what it could not read: mostly failing memory or a failing disk."
+_STORE_CHANGED = "The store of compressed memory found its data changed where it lay: mostly failing memory."
 _NOT_BOOTED = "Windows lost the disk that it starts from, or never had a driver for its controller."
 _MODE = "Check that the firmware's mode of the disk controller (AHCI, RAID, VMD) is the one Windows was installed with."
 
@@ -41,6 +42,8 @@ def rule(case: Case) -> Opinion:
         return _page(case)
     if case.code == _STORE:
         return Opinion(conclusion=_hardware(_STORE_FAILED, Confidence.LOW), steps=(MEMORY, DISK))
+    if case.code == _STORE_DATA:
+        return Opinion(conclusion=_hardware(_STORE_CHANGED, Confidence.LOW), steps=(MEMORY, COOLING))
     if case.code == _BOOT:
         found = Conclusion(CulpritKind.UNDECIDED, None, Confidence.NONE, _NOT_BOOTED)
         return Opinion(conclusion=found, steps=(_MODE, CONTROLLER, DISK))
