@@ -257,6 +257,18 @@ def test_qemu_dies_midway(guest: ScriptedQemu, watching: Watching, command: str)
         watched.wait_for("attached", 2)
 
 
+def test_a_guest_that_was_stopped_goes_on_in_the_next_session(guest: ScriptedQemu, watching: Watching) -> None:
+    guest.answers["dump-guest-memory"] = DROP
+    with watching(guest.path) as watched:
+        watched.wait_for("panic_action")
+        guest.event("GUEST_CRASHLOADED", action="run")
+        watched.wait_for("lost")
+        watched.wait_for("let_go")
+    assert watched.of("not_let_go")
+    assert guest.commands.count("stop") == guest.commands.count("cont") == 1
+    assert guest.running
+
+
 @pytest.mark.parametrize("status", [None, [], {"running": "yes"}, "running"])
 def test_a_status_that_makes_no_sense(guest: ScriptedQemu, watching: Watching, status: object) -> None:
     with watching(guest.path) as watched:

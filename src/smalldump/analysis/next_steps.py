@@ -16,6 +16,7 @@ _KERNEL_DUMP = kernel_dump("it shows other threads and processors, and the objec
 _COMPARE = "If it happens again: analyse the dumps of this machine together, and look at what they share."
 _RAN_ON = "Windows went on running: act where such dumps come again and again, or something does not work."
 _ON_PURPOSE = "Nothing has to be repaired by this dump; look at what made somebody ask for it."
+_UPDATES = "Install the pending Windows updates."
 _BY_CAUSE = {
     "memory": MEMORY,
     "hardware": COOLING,

@@ -80,6 +80,7 @@ class _Watcher:
         self.address, self.orders, self.name = address, orders, address.shown
         self._tell, self._last_trouble = tell, ""
         self._done_with: int | None = None  # QEMU's process, where its guest was left as it stopped
+        self._held: int | None = None  # QEMU's process, while its guest stands still for us
         self._hooks: set[asyncio.Task[None]] = set()
 
     def tell(self, event: str, **facts: object) -> str:
@@ -114,8 +115,11 @@ class _Watcher:
         self.tell("attached", socket=str(self.address.socket), process=monitor.process or None)
         await self._keep_memory(monitor)
         status = await monitor.ask("query-status")
+        held, self._held = self._held, None
         if isinstance(status, dict) and status.get("status") == _PANICKED and self._done_with != monitor.process:
             await self._at_the_stop(monitor, "late_attach", None)
+        elif held == monitor.process and not await is_running(monitor):
+            await self._let_go(monitor, time.monotonic())  # the last session ended before it could
         while True:
             event = await monitor.event()
             name = event["event"]
@@ -142,6 +146,7 @@ class _Watcher:
     async def _stopped(self, monitor: Monitor, reason: str, told: BugCheck | None) -> None:
         began = time.monotonic()
         self.tell("crash", reason=reason, bug_check=bug_check_words(told))
+        self._held = monitor.process or None
         await _settle(monitor, patient=reason != "guest_crashloaded")
         stop = Stop(told, comment=comment_of(self.name))
         taken: Taken | None = None
@@ -165,6 +170,7 @@ class _Watcher:
         except SourceUnreadable as error:
             self.tell("not_let_go", afterwards=afterwards, why=error.why)
             return
+        self._held = None
         self._done_with = monitor.process if afterwards == "pause" else None
         self.tell("let_go", afterwards=afterwards, stood_still_ms=_milliseconds(began))
 
