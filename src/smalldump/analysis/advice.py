@@ -36,7 +36,7 @@ def kernel_dump(reason: str) -> str:
 
 
 def verify_drivers(machine: Snapshot, *, special_pool: bool = False) -> str:
-    """To turn on Driver Verifier for the loaded drivers that are known not to come with Windows, by name."""
+    """To turn on Driver Verifier for the loaded drivers that are not known as parts of Windows, by name."""
     names = _third_party(machine)
     pool = " with special pool" if special_pool else ""
     if not names:
@@ -47,4 +47,6 @@ def verify_drivers(machine: Snapshot, *, special_pool: bool = False) -> str:
 
 def _third_party(machine: Snapshot) -> list[str]:
     known = ((module.file, driver(module.file)) for module in machine.modules)
-    return sorted({file for file, entry in known if entry and entry.vendor != "Microsoft" and entry.skip == "never"})
+    return sorted(
+        {file for file, entry in known if not entry or (entry.vendor != "Microsoft" and entry.skip == "never")}
+    )
