@@ -47,6 +47,9 @@ def verify_drivers(machine: Snapshot, *, special_pool: bool = False) -> str:
 
 def _third_party(machine: Snapshot) -> list[str]:
     known = ((module.file, driver(module.file)) for module in machine.modules)
-    return sorted(
-        {file for file, entry in known if not entry or (entry.vendor != "Microsoft" and entry.skip == "never")}
-    )
+    found = {
+        (entry is not None, file)
+        for file, entry in known
+        if not entry or (entry.vendor != "Microsoft" and entry.skip == "never")
+    }
+    return [file for _, file in sorted(found)]  # those that nobody knows first: the others are in wide use

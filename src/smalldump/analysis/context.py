@@ -11,7 +11,7 @@ __all__ = ["context_of"]
 
 _OFTEN_IN_THE_WAY = (Role.ANTI_CHEAT, Role.ANTIVIRUS, Role.MONITORING, Role.ENCRYPTION, Role.VPN)
 _OFF = (0, 0xFFFFFFFF)  # values of MmVerifyDriverLevel that mean: no driver is verified
-_MOST = 6  # products, or unloaded drivers, that one sentence names
+_MOST = 6  # products, files of one, or unloaded drivers, that one sentence names
 
 
 def context_of(machine: Snapshot, culprit: str | None) -> tuple[str, ...]:
@@ -31,13 +31,14 @@ def _verifier(machine: Snapshot) -> Iterator[str]:
 
 
 def _merely_loaded(machine: Snapshot, culprit: str | None) -> Iterator[str]:
-    found: dict[str, None] = {}
+    found: dict[str, dict[str, None]] = {}
     for module in machine.modules:
         known = driver(module.file)
         if known and known.role in _OFTEN_IN_THE_WAY and known.vendor != "Microsoft" and module.file != culprit:
-            found[f"{module.file} ({made_by(known.vendor, known.product)})"] = None
+            found.setdefault(made_by(known.vendor, known.product), {})[module.file] = None
     if found:
-        yield f"Loaded, without evidence against them: {_listed(list(found))}."
+        products = [f"{_listed(list(files))} ({product})" for product, files in found.items()]
+        yield f"Loaded, without evidence against them: {_listed(products)}."
 
 
 def _unloaded(machine: Snapshot) -> Iterator[str]:

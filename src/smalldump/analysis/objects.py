@@ -39,6 +39,12 @@ def _triage() -> Mapping[str, Reader]:
     return triage_readers.READERS
 
 
+def _executive() -> Mapping[str, Reader]:
+    from smalldump.analysis import executive_readers
+
+    return executive_readers.READERS
+
+
 def _hardware() -> Mapping[str, Reader]:
     from smalldump.analysis import hardware_objects
 
@@ -53,6 +59,7 @@ FAMILIES: Mapping[str, Callable[[], Mapping[str, Reader]]] = {
         ("dpc_watchdog_global_triage_block", "eresource", "tdr_recovery_context", "triage_9f_pnp", "triage_9f_power"),
         _triage,
     ),
+    **dict.fromkeys(("object", "object_type"), _executive),
     **dict.fromkeys(("machine_check", "whea_error_record"), _hardware),
 }
 """Kind of an object, as in the knowledge room's `pointer:<kind>`, to what imports the readers of its family."""

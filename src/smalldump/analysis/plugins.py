@@ -132,10 +132,13 @@ class Plugins:
         accept: Callable[[object], T],
     ) -> list[T]:
         try:
-            return [accept(answer) for answer in islice(ask(plugin), _MOST_ANSWERS)]
+            found = [accept(answer) for answer in islice(ask(plugin), _MOST_ANSWERS + 1)]
         except _FAILING as error:
             self.failures.append(Failure(_name(plugin), phase, _words(error)))
             return []
+        if len(found) > _MOST_ANSWERS:
+            self.failures.append(Failure(_name(plugin), phase, f"more than {_MOST_ANSWERS} answers: the rest is lost"))
+        return found[:_MOST_ANSWERS]
 
     def _evidence(self, answer: object) -> tuple[str, str]:
         module, text = answer if isinstance(answer, tuple) and len(answer) == 2 else (None, None)

@@ -5,9 +5,32 @@ Source: Microsoft's wdm.h, as published since Windows 7.
 
 from __future__ import annotations
 
-from smalldump.layout.record import Record, u16, u32, u64
+from smalldump.layout.record import Record, u8, u16, u32, u64
 
-__all__ = ["Eresource32", "Eresource64"]
+__all__ = ["Eresource32", "Eresource64", "ObjectHeader32", "ObjectHeader64"]
+
+
+class ObjectHeader64(Record, size=0x30):
+    """`OBJECT_HEADER` of 64 bits since Windows 7, right before the object that it is the header of.
+
+    Source: public symbols.
+    """
+
+    pointer_count = u64(0x00, "references, signed; on Windows 10 most of them are prepaid by handles")
+    handle_count = u64(0x08, "handles, signed")
+    type_index = u8(0x18, "of its type; since Windows 10 mixed with its address and a secret")
+    info_mask = u8(0x1A, "which optional headers lie before it")
+    flags = u8(0x1B)
+
+
+class ObjectHeader32(Record, size=0x18):
+    """`OBJECT_HEADER` of 32 bits since Windows 7. Source: public symbols."""
+
+    pointer_count = u32(0x00, "references, signed")
+    handle_count = u32(0x04, "handles, signed")
+    type_index = u8(0x0C, "of its type; since Windows 10 mixed with its address and a secret")
+    info_mask = u8(0x0E, "which optional headers lie before it")
+    flags = u8(0x0F)
 
 
 class Eresource64(Record, size=0x68):

@@ -232,6 +232,13 @@ STRUCTURES: tuple[StructureSupport, ...] = (
         "tests/analysis/test_object_readers.py::test_pool_block_has_a_tag_an_owner_and_neighbours",
     ),
     StructureSupport(
+        "OBJECT_HEADER, name of OBJECT_TYPE",
+        "x86, x64, ARM64",
+        ("ObjectHeader64", "ObjectHeader32"),
+        "unverified: public symbols, no dump seen",
+        "tests/analysis/test_executive_readers.py::test_an_object_that_was_released_too_often",
+    ),
+    StructureSupport(
         "TRIAGE_9F_POWER, TRIAGE_9F_PNP",
         "x86, x64, ARM64",
         ("Triage9fPower64", "Triage9fPower32", "Triage9fPnp64", "Triage9fPnp32"),
