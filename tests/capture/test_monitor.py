@@ -197,3 +197,21 @@ def test_no_answer_breaks_the_end_of_a_session(qemu: ScriptedQemu, answer: bytes
     qemu.answers["query-name"] = answer
     with pytest.raises(MonitorLost, match="lost while waiting for query-name"):
         in_session(qemu, lambda monitor: monitor.ask("query-name"))
+
+
+def test_a_session_that_is_given_up_while_it_ends_leaves_no_socket(
+    qemu: ScriptedQemu, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def session() -> None:
+        monitor = await Monitor.open(qemu.path)
+        leave = monitor._client.disconnect
+        monkeypatch.setattr(monitor._client, "disconnect", lambda: asyncio.sleep(60))
+        closing = asyncio.ensure_future(monitor.close())
+        await asyncio.sleep(0.01)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        assert monitor._connection.fileno() == -1
+        await leave()
+
+    run(session())

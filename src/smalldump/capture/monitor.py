@@ -61,7 +61,7 @@ class Monitor:
 
     def __init__(self, path: Path, connection: socket.socket) -> None:
         self.path, self._connection = path, connection
-        self.process, self.user = _peer(connection)
+        self.process, self.user = 0, os.getuid()
         self.loop = asyncio.get_running_loop()
         self._client, self._events = _client(), _Wanted()
         self._client.register_listener(self._events)
@@ -99,6 +99,7 @@ class Monitor:
             raise
 
     def _trust(self) -> None:
+        self.process, self.user = _peer(self._connection)
         owner = self.path.stat().st_uid
         if self.process and self.user not in (0, os.getuid(), owner):
             why = f"refused: who listens there (user {self.user}) is not who owns it (user {owner})"
@@ -174,10 +175,12 @@ class Monitor:
 
     async def close(self) -> None:
         """End the session; closing twice does nothing. Never raises for what the other side sent."""
-        with suppress(Exception):  # what ended the session comes up here again: nested too deep, no text, too long
-            async with asyncio.timeout(_LEAVE_SECONDS):
-                await self._client.disconnect()
-        self._connection.close()
+        try:
+            with suppress(Exception):  # what ended the session comes up here again: nested too deep, no text, too long
+                async with asyncio.timeout(_LEAVE_SECONDS):
+                    await self._client.disconnect()
+        finally:  # the watch may be ended meanwhile
+            self._connection.close()
 
 
 def _client() -> QMPClient:
