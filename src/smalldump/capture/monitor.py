@@ -83,7 +83,7 @@ class Monitor:
         except (QMPError, OSError) as error:
             monitor._connection.close()
             raise MonitorLost(os.fspath(path), f"does not speak QMP: {_words(error)}") from error
-        except BaseException:
+        except BaseException:  # a refusal of ours, or an end of the watch: nobody else knows the socket; it goes on up
             monitor._connection.close()
             raise
         return monitor

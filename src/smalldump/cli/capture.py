@@ -12,7 +12,7 @@ import click
 
 from smalldump.cli.console import say, screen_width
 from smalldump.cli.exits import ExitCode
-from smalldump.cli.guests import addresses, dump_size, require_qmp
+from smalldump.cli.guests import addresses, dump_size, minidump_folder_option, require_qmp
 from smalldump.cli.parameters import parsed
 from smalldump.escape import escape
 from smalldump.writer.profile import PROFILES
@@ -33,14 +33,7 @@ Examples:
 
 @click.command(epilog=_EPILOG)
 @click.argument("guest", metavar="qmp:[NAME=]SOCKET", callback=addresses)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(file_okay=False, exists=True, path_type=Path),
-    metavar="DIR",
-    required=True,
-    help="The Minidump folder. Where it takes nothing, the dump goes into its reserve.",
-)
+@minidump_folder_option("The Minidump folder. Where it takes nothing, the dump goes into its reserve.")
 @click.option("--profile", type=click.Choice(list(PROFILES)), show_default="as smalldump write", help="Kind of dump.")
 @click.option("--size", metavar="SIZE", callback=parsed(dump_size), help="Exactly this many bytes.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)

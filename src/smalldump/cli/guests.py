@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
@@ -12,7 +15,9 @@ from smalldump.capture.address import GuestAddress, parse_address
 from smalldump.cli.parameters import parse_size
 from smalldump.writing import checked_size
 
-__all__ = ["addresses", "dump_size", "program_for_dumps", "require_qmp"]
+__all__ = ["addresses", "dump_size", "minidump_folder_option", "program_for_dumps", "require_qmp"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def addresses(ctx: click.Context, param: click.Parameter, texts: str | tuple[str, ...]) -> tuple[GuestAddress, ...]:
@@ -53,3 +58,9 @@ def require_qmp() -> None:
         raise click.UsageError("guests are watched on Linux hosts only: their monitors are Unix sockets there")
     if find_spec("qemu") is None or find_spec("qemu.qmp") is None:
         raise click.UsageError("this needs the package qemu.qmp: pip install 'smalldump[watch]'")
+
+
+def minidump_folder_option(words: str) -> Callable[[F], F]:
+    """`-o`: a Minidump folder that is there; `words` are its help."""
+    folder = click.Path(file_okay=False, exists=True, path_type=Path)
+    return click.option("-o", "--output", type=folder, metavar="DIR", required=True, help=words)

@@ -11,7 +11,7 @@ import click
 
 from smalldump.cli.console import OutputLost, complain, flush, say
 from smalldump.cli.exits import ExitCode
-from smalldump.cli.guests import addresses, dump_size, program_for_dumps, require_qmp
+from smalldump.cli.guests import addresses, dump_size, minidump_folder_option, program_for_dumps, require_qmp
 from smalldump.cli.parameters import parsed
 from smalldump.writer.profile import PROFILES
 
@@ -34,14 +34,7 @@ Each event is one line of JSON on standard output. SIGTERM and SIGINT end the wa
 
 @click.command(epilog=_EPILOG)
 @click.argument("guests", metavar="qmp:[NAME=]SOCKET...", nargs=-1, required=True, callback=addresses)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(file_okay=False, exists=True, path_type=Path),
-    metavar="DIR",
-    required=True,
-    help="The Minidump folder for all dumps. Where it takes none, the dump goes into its reserve.",
-)
+@minidump_folder_option("The Minidump folder for all dumps. Where it takes none, the dump goes into its reserve.")
 @click.option(
     "--then",
     "afterwards",

@@ -65,8 +65,7 @@ class _Rejoined:
 def _is_packed_memory(container: Container, ahead: bytes) -> bool:
     try:
         return is_memory_start(starts_with(_unpacked(container, io.BytesIO(ahead)), START_OF_MEMORY))
-    # As `is_packed_memory` of files: the usual way says what is wrong.
-    except Exception:  # noqa: BLE001
+    except Exception:  # noqa: BLE001  decoders raise what they like; the usual way says what is wrong
         return False
 
 
